@@ -1,0 +1,55 @@
+import { pipeline } from 'node:stream/promises'
+import type { InternalClient } from '@waybill/http-client'
+import { Problem, route } from '@waybill/service-kit'
+import type { Route, RouteInput } from '@waybill/service-kit'
+import { FRONT_DOORS } from '../upstreams.ts'
+import type { FrontDoor, Upstream } from '../upstreams.ts'
+
+type Incoming = RouteInput<unknown, unknown, unknown, unknown>['req']
+
+/** One route per front door: the request goes on as it came, but with an identity that was verified here. */
+export function forwardRoutes(clients: Record<Upstream, InternalClient>): Route[] {
+  return FRONT_DOORS.map((door) =>
+    route('ALL', door.path, {
+      auth: door.auth,
+      summary: `${door.summary} (${door.upstream})`,
+      bodyType: 'stream',
+      problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
+      async handle({ req, res }) {
+        const answer = await clients[door.upstream].forward({
+          method: req.method,
+          path: pathBehind(door, req.originalUrl),
+          headers: req.headers,
+          body: hasBody(req) ? req : undefined,
+          anonymous: door.auth.open,
+          stamp: {
+            'X-Forwarded-For': req.ip ?? '',
+            'X-Forwarded-Proto': req.protocol,
+            'X-Forwarded-Host': req.headers.host ?? '',
+          },
+        })
+        res.status(answer.status)
+        for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value)
+        // Headers at once: whoever waits for a stream shall see that it has begun.
+        res.flushHeaders()
+        await pipeline(answer.body, res)
+      },
+    }),
+  )
+}
+
+/**
+ * The path for the service behind.
+ * @throws Problem bad_request for a path that the two sides of the door could read differently
+ */
+function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
+  const [path = ''] = url.split('?')
+  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path) || !path.startsWith('/')) {
+    throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
+  }
+  return url.slice(prefix.length)
+}
+
+function hasBody(req: Incoming): boolean {
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+}

@@ -1,0 +1,65 @@
+import { extractAnswer, rankByRelevance } from './answer.ts'
+import { cosine, hashEmbedding } from './embedding.ts'
+import { createPace } from '../text/pace.ts'
+import { paragraphsOf, sentencesOf } from '../text/sentences.ts'
+import { bestSentences } from './summary.ts'
+
+/** What the model says when the texts it was given do not speak of what is asked. */
+export const NOTHING_FOUND = 'Nothing in the given text answers this.'
+
+const SUMMARY_SENTENCES = 3
+const DIMENSIONS = 256
+
+interface Turn {
+  role: string
+  content: string
+}
+
+/**
+ * Returns what can be taken from the conversation itself. The last question of the last user turn is answered from
+ * everything else that was said by the system and the user; without a question, the last user turn is summarized. Nothing
+ * is made up: every word of the output, except NOTHING_FOUND, stands in the input.
+ */
+export async function replyTo(turns: readonly Turn[], signal?: AbortSignal): Promise<string> {
+  const last = turns.findLast((turn) => turn.role === 'user') ?? turns.at(-1)
+  if (!last) return NOTHING_FOUND
+  const question = sentencesOf(last.content).findLast((sentence) => /[?？؟]\s*$/.test(sentence))
+  if (question === undefined) {
+    const summary = await bestSentences(last.content, SUMMARY_SENTENCES, signal)
+    return summary.length === 0 ? NOTHING_FOUND : summary.join(' ')
+  }
+  const given = turns.filter((turn) => turn.role !== 'assistant')
+  const paragraphs = given
+    .flatMap((turn) => paragraphsOf(turn.content))
+    .map((text) => without(question, text))
+  const best = await mostRelevant(question, paragraphs, signal)
+  return best === undefined ? NOTHING_FOUND : extractAnswer(question, best)
+}
+
+/** A question shares every word with itself; it must not be its own answer. */
+function without(question: string, paragraph: string): string {
+  const sentences = sentencesOf(paragraph)
+  if (!sentences.includes(question)) return paragraph
+  return sentences.filter((sentence) => sentence !== question).join('\n')
+}
+
+async function mostRelevant(
+  question: string,
+  paragraphs: string[],
+  signal?: AbortSignal,
+): Promise<string | undefined> {
+  const asked = hashEmbedding(question, DIMENSIONS)
+  const pace = createPace(signal)
+  const similar = new Map<string, number>()
+  for (const paragraph of paragraphs) {
+    if (pace.isDue(paragraph.length)) await pace.pause()
+    similar.set(paragraph, cosine(asked, hashEmbedding(paragraph, DIMENSIONS)))
+  }
+  const ranked = rankByRelevance(
+    question,
+    paragraphs,
+    (paragraph) => paragraph,
+    (paragraph) => similar.get(paragraph) ?? 0,
+  )
+  return ranked[0]?.item
+}

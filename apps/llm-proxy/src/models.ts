@@ -1,0 +1,43 @@
+import { Problem } from '@waybill/service-kit'
+import type { Model, Provider } from './provider.ts'
+
+/** The models of all providers, by name. */
+export interface Models {
+  list(): readonly (Model & { provider: string })[]
+  /**
+   * The model named `id` (the default one of its kind when undefined) and the provider behind it.
+   * @throws Problem not_found, or bad_request when the model is of the other kind
+   */
+  resolve(id: string | undefined, kind: Model['kind']): { provider: Provider; model: string }
+}
+
+export function createModels(
+  providers: readonly Provider[],
+  defaults: Record<Model['kind'], string>,
+): Models {
+  const known = providers.flatMap((provider) => provider.models.map((model) => ({ provider, model })))
+  return {
+    list: () => known.map(({ provider, model }) => ({ ...model, provider: provider.name })),
+    resolve(id, kind) {
+      const asked = id ?? defaults[kind]
+      const found = known.find(({ model }) => model.id === asked)
+      if (!found) {
+        throw new Problem('not_found', `There is no model ${asked}. GET /v1/models lists those there are.`, {
+          extensions: { param: 'model', reason: 'model_not_found' },
+        })
+      }
+      if (found.model.kind !== kind) {
+        throw new Problem(
+          'bad_request',
+          `${asked} is ${NAMES[found.model.kind]}, and ${NAMES[kind]} is needed.`,
+          {
+            extensions: { param: 'model', reason: 'wrong_model_kind' },
+          },
+        )
+      }
+      return { provider: found.provider, model: asked }
+    },
+  }
+}
+
+const NAMES = { chat: 'a chat model', embedding: 'an embedding model' } as const

@@ -1,0 +1,63 @@
+import type { llmProxy } from '@waybill/contracts'
+
+export interface Model {
+  /** As callers name it: `<provider>/<model>`. */
+  id: string
+  kind: 'chat' | 'embedding'
+  /** When it was made, in seconds since the epoch. */
+  created: number
+}
+
+export interface ChatInput {
+  model: string
+  messages: readonly llmProxy.Message[]
+  /** The tokens of the messages, counted before the provider is asked. */
+  inputTokens: number
+  /** No more tokens than this are wanted back. */
+  maxTokens: number
+}
+
+export type ChatEvent =
+  { kind: 'delta'; text: string } | { kind: 'end'; finishReason: 'stop' | 'length'; usage: llmProxy.Usage }
+
+export interface EmbedInput {
+  model: string
+  texts: readonly string[]
+  /** The model's own number of dimensions unless said. */
+  dimensions?: number | undefined
+}
+
+export interface Candidate {
+  text: string
+  /** The cosine of its embedding and the question's; 0 when unknown. */
+  similarity: number
+}
+
+/** Those of the candidates that speak of what is asked, by their index, the best first; and the answer they give. */
+export interface Answer {
+  text: string
+  sources: readonly { index: number; score: number }[]
+}
+
+/**
+ * Who answers: the built-in `local` provider, or a vendor. Each method works with the models in `models` alone, stops
+ * soon after `signal` is aborted, and throws a Problem that may be shown to the caller.
+ */
+export interface Provider {
+  name: string
+  models: readonly Model[]
+  /** The reply in pieces as they come, then exactly one `end`. */
+  chat(input: ChatInput, signal: AbortSignal): AsyncIterable<ChatEvent>
+  /** One vector of length 1 per text, in order. */
+  embed(input: EmbedInput, signal: AbortSignal): Promise<number[][]>
+  /** At most `maxSentences` sentences that stand for the text. */
+  summarize(
+    input: { model: string; text: string; maxSentences: number },
+    signal: AbortSignal,
+  ): Promise<string[]>
+  /** Undefined when none of the candidates speaks of what is asked. */
+  answer(
+    input: { model: string; question: string; candidates: readonly Candidate[] },
+    signal: AbortSignal,
+  ): Promise<Answer | undefined>
+}

@@ -1,0 +1,105 @@
+import { readVocabulary, splitIntoTokens } from './byte-pair.ts'
+import type { Vocabulary } from './byte-pair.ts'
+import { createPace } from '../text/pace.ts'
+
+export type EncodingName = 'o200k_base' | 'cl100k_base'
+
+/** OpenAI's byte-pair encodings. Every call may be abandoned by its signal and leaves the event loop room between slices. */
+export interface Tokenizer {
+  /** The ids of the tokens of `text`; special tokens such as `<|endoftext|>` are read as plain text. */
+  encode(text: string, encoding: EncodingName, signal?: AbortSignal): Promise<number[]>
+  /** How many tokens `text` has. */
+  count(text: string, encoding: EncodingName, signal?: AbortSignal): Promise<number>
+  /** The longest start of `text` that has at most `maxTokens` tokens and ends between two characters. */
+  prefix(text: string, maxTokens: number, encoding: EncodingName, signal?: AbortSignal): Promise<Prefix>
+}
+
+export interface Prefix {
+  text: string
+  tokens: number
+}
+
+interface Encoding {
+  pattern: string
+  vocabulary: Vocabulary
+}
+
+/** A piece longer than this (hardly any text has one) is cut, since a piece is done without a pause; its count may differ by one. */
+const LONGEST_PIECE = 8192
+
+/** Returns a tokenizer that reads an encoding's ranks (from js-tiktoken, no network) when it is first asked for. */
+export function createTokenizer(): Tokenizer {
+  const encodings = new Map<EncodingName, Promise<Encoding>>()
+  const load = (name: EncodingName) => {
+    const loaded = encodings.get(name) ?? readEncoding(name)
+    encodings.set(name, loaded)
+    return loaded
+  }
+
+  async function* tokensOf(text: string, name: EncodingName, signal?: AbortSignal): AsyncGenerator<string[]> {
+    const { pattern, vocabulary } = await load(name)
+    const pace = createPace(signal)
+    for (const [match] of text.matchAll(new RegExp(pattern, 'gu'))) {
+      for (const piece of cut(match)) {
+        if (pace.isDue(piece.length)) await pace.pause()
+        yield splitIntoTokens(bytesOf(piece), vocabulary)
+      }
+    }
+  }
+
+  return {
+    async encode(text, name, signal) {
+      const { vocabulary } = await load(name)
+      const ids: number[] = []
+      for await (const tokens of tokensOf(text, name, signal)) {
+        for (const token of tokens) ids.push(vocabulary.get(token) ?? 0)
+      }
+      return ids
+    },
+    async count(text, name, signal) {
+      let count = 0
+      for await (const tokens of tokensOf(text, name, signal)) count += tokens.length
+      return count
+    },
+    async prefix(text, maxTokens, name, signal) {
+      let bytes = ''
+      let count = 0
+      for await (const tokens of tokensOf(text, name, signal)) {
+        const fitting = tokens.slice(0, maxTokens - count)
+        bytes += fitting.join('')
+        count += fitting.length
+        if (fitting.length < tokens.length) return { text: wholeCharacters(bytes), tokens: count }
+      }
+      return { text, tokens: count }
+    },
+  }
+}
+
+async function readEncoding(name: EncodingName): Promise<Encoding> {
+  const { default: ranks } =
+    name === 'o200k_base'
+      ? await import('js-tiktoken/ranks/o200k_base')
+      : await import('js-tiktoken/ranks/cl100k_base')
+  return { pattern: ranks.pat_str, vocabulary: readVocabulary(ranks.bpe_ranks) }
+}
+
+function* cut(match: string): Generator<string> {
+  for (let start = 0, end = 0; start < match.length; start = end) {
+    end = start + LONGEST_PIECE
+    if (isLowSurrogate(match.charCodeAt(end))) end--
+    yield match.slice(start, end)
+  }
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff
+}
+
+function bytesOf(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1')
+}
+
+/** The text of `bytes`, without the beginning of a character at its end. */
+function wholeCharacters(bytes: string): string {
+  return new TextDecoder().decode(Buffer.from(bytes, 'latin1'), { stream: true })
+}

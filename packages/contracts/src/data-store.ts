@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import { endpoint } from './endpoint.ts'
+
+/**
+ * data_store: the user's records, by collection, in one of several backends. Whose a record is comes from the
+ * credential alone; nobody sees or touches another user's. Structural rules only; the limits in bytes, of depth and of
+ * a vector's length are settings of the service.
+ */
+
+const service = 'data_store' as const
+const COLLECTION = '/v1/:backend/collections/:collection'
+
+/** `postgres`, `lancedb`; see listBackends. */
+export const backendName = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/, 'is not the name of a backend')
+
+/** A collection exists with its first record. Lower case, so that it means the same on every file system. */
+export const collectionName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_-]{0,62}$/, 'must be a lower-case letter, then up to 62 of a-z, 0-9, _ and -')
+
+/** Unique within one user's collection. One that the service makes is a UUID that grows with time (version 7). */
+export const recordId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/,
+    'must be a letter or digit, then up to 127 of those, ., _, : and -',
+  )
+
+/**
+ * In `lancedb`, `data.vector` is what the record is found by: finite numbers, not all 0, kept as 32-bit floats, as many as in
+ * the user's other records of the collection.
+ */
+export const recordData = z.record(z.string(), z.unknown())
+
+export const record = z.object({
+  id: recordId,
+  data: recordData,
+  /** Counted from 1; the ETag of a single record is this number in quotes. */
+  version: z.int().positive(),
+  /** The user's id. */
+  owner: z.string(),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+})
+export type Record = z.output<typeof record>
+
+/** 1 is the same direction, 0 nothing in common, -1 the opposite (cosine similarity). */
+export const scoredRecord = record.extend({ score: z.number() })
+export type ScoredRecord = z.output<typeof scoredRecord>
+
+const collectionParams = z.object({ backend: backendName, collection: collectionName })
+const recordParams = collectionParams.extend({ id: recordId })
+
+export const createRecord = endpoint({
+  service,
+  method: 'POST',
+  path: `${COLLECTION}/records`,
+  summary: 'Create a record of the calling user',
+  params: collectionParams,
+  body: z.strictObject({ id: recordId.optional(), data: recordData }),
+  output: record,
+  status: 201,
+  permission: 'memory.write',
+})
+
+export const listRecords = endpoint({
+  service,
+  method: 'GET',
+  path: `${COLLECTION}/records`,
+  summary: "The calling user's records in a collection, by id; `next_cursor` is null on the last page",
+  params: collectionParams,
+  query: z.strictObject({
+    limit: z.coerce.number().int().min(1).max(200).default(50),
+    /** The `next_cursor` of the page before. */
+    cursor: z.string().max(300).optional(),
+    /** Whether `data` has its vector, where the backend keeps one. */
+    include_vector: z.enum(['true', 'false']).default('false'),
+  }),
+  output: z.object({ items: z.array(record), next_cursor: z.string().nullable() }),
+  permission: 'memory.read',
+})
+
+export const getRecord = endpoint({
+  service,
+  method: 'GET',
+  path: `${COLLECTION}/records/:id`,
+  summary: 'One record, whole, with its version as ETag',
+  params: recordParams,
+  output: record,
+  permission: 'memory.read',
+})
+
+export const deleteRecord = endpoint({
+  service,
+  method: 'DELETE',
+  path: `${COLLECTION}/records/:id`,
+  summary: 'Delete a record at once',
+  params: recordParams,
+  status: 204,
+  permission: 'memory.write',
+})
+
+export const searchRecords = endpoint({
+  service,
+  method: 'POST',
+  path: `${COLLECTION}/search`,
+  summary: "The calling user's records nearest to a vector, best first; without their vectors unless asked",
+  params: collectionParams,
+  body: z.strictObject({
+    vector: z.array(z.number()).min(1),
+    limit: z.int().min(1).max(100).default(10),
+    include_vector: z.boolean().default(false),
+  }),
+  output: z.object({ items: z.array(scoredRecord) }),
+  permission: 'memory.read',
+})
+
+export const backend = z.object({
+  name: backendName,
+  /** `not_configured` ones answer 501. */
+  status: z.enum(['configured', 'not_configured']),
+  /** What POST .../search can do there. */
+  search: z.array(z.enum(['vector'])),
+})
+
+export const listBackends = endpoint({
+  service,
+  method: 'GET',
+  path: '/v1/backends',
+  summary: 'The backends that records can be kept in',
+  output: z.object({ items: z.array(backend) }),
+  permission: 'memory.read',
+})

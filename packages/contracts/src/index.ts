@@ -1,0 +1,6 @@
+export { SERVICES, endpoint } from './endpoint.ts'
+export type { Endpoint, Method, ServiceName } from './endpoint.ts'
+export * as authService from './auth-service.ts'
+export * as dataStore from './data-store.ts'
+export * as llmProxy from './llm-proxy.ts'
+export * as substrateApi from './substrate-api.ts'

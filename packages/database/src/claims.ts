@@ -1,0 +1,57 @@
+import { subjectOf } from '@waybill/service-kit'
+import type { Principal } from '@waybill/service-kit'
+import pg from 'pg'
+
+export interface TransactionSettings {
+  readOnly: boolean
+  statementTimeoutMs: number
+  lockTimeoutMs: number
+  /** Whose claims the policies see, and the role that they are applied to. Absent: the login role and no claims. */
+  as?: { principal: Principal; role: string }
+}
+
+/**
+ * The statements that open a transaction, as one message and so one round trip. Everything is transaction-local: what
+ * the transaction ends, ends the claims too, and the next borrower of the connection starts with none.
+ */
+export function beginStatements(settings: TransactionSettings): string {
+  const parameters: Record<string, string> = {
+    statement_timeout: String(settings.statementTimeoutMs),
+    lock_timeout: String(settings.lockTimeoutMs),
+  }
+  if (settings.as) {
+    Object.assign(parameters, claimsOf(settings.as.principal))
+    // Last, because the role of a request may not set parameters.
+    parameters.role = settings.as.role
+  }
+  const calls = Object.entries(parameters).map(
+    ([name, value]) => `set_config('${name}', ${literal(value)}, true)`,
+  )
+  return `begin${settings.readOnly ? ' read only' : ''}; select ${calls.join(', ')}`
+}
+
+/** Every claim is set, absent ones to '', so that none can be left over or be forgotten by a policy. */
+function claimsOf(principal: Principal): Record<string, string> {
+  return {
+    'waybill.subject': subjectOf(principal),
+    'waybill.user_id': principal.kind === 'user' ? principal.userId : '',
+    'waybill.service': principal.kind === 'service' ? principal.service : '',
+    'waybill.tenant_id': principal.tenantId ?? '',
+    'waybill.workspace_id': principal.workspaceId ?? '',
+    'waybill.actors': list(principal.actors),
+    'waybill.permissions': list(principal.permissions),
+  }
+}
+
+/** Separated by spaces, as OAuth writes scopes: `string_to_array(current_setting(...), ' ')` takes it apart. */
+function list(values: readonly string[]): string {
+  if (values.some((value) => /\s/.test(value)))
+    throw new TypeError('A permission or an actor holds white space.')
+  return values.join(' ')
+}
+
+function literal(value: string): string {
+  // Postgres text cannot hold NUL, and a simple query would end there.
+  if (value.includes('\0')) throw new TypeError('A claim holds a NUL character.')
+  return pg.escapeLiteral(value)
+}

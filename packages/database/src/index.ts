@@ -1,0 +1,8 @@
+export { databaseEnv } from './config.ts'
+export type { DatabaseConfig } from './config.ts'
+export { openDatabase } from './database.ts'
+export type { Database, OpenDatabaseOptions, TransactionOptions } from './database.ts'
+export { recordAudit } from './audit.ts'
+export type { AuditEntry, AuditOutcome } from './audit.ts'
+export { isUniqueViolation } from './database-error.ts'
+export type { Transaction } from 'kysely'

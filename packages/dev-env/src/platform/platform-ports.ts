@@ -1,0 +1,42 @@
+import { SERVICES, type ServiceName } from '@waybill/contracts'
+import { freePorts, portIsFree, PortTakenError } from '../ports.ts'
+import { perService, portFrom, portVariable, type PerService } from '../services.ts'
+
+/** Ports by number, of services and of the platform's own parts. */
+export type PlatformPorts = Partial<PerService<number>> & { postgres?: number; traces?: number }
+
+export type ChosenPorts = {
+  services: PerService<number>
+  postgres: number | undefined
+  traces: number | undefined
+}
+
+/**
+ * A port for each service: the one asked for, else a free one; no two the same. Throws PortTakenError for the first
+ * that was asked for and is taken, so that nothing starts which could not finish.
+ */
+export async function choosePorts({ postgres, traces, ...wanted }: PlatformPorts): Promise<ChosenPorts> {
+  for (const service of SERVICES) {
+    const port = wanted[service]
+    if (port !== undefined && !(await portIsFree(port))) {
+      throw new PortTakenError(port, service, portVariable(service))
+    }
+  }
+  const free = await freePorts(SERVICES.length)
+  // As many free ports as services: the index of one always finds its port.
+  const services = perService((service) => wanted[service] ?? (free[SERVICES.indexOf(service)] as number))
+  return { services, postgres, traces }
+}
+
+/** The ports that the environment asks for: `GATEWAY_PORT`, ..., `POSTGRES_PORT`, `TRACES_PORT`. Throws on what is no port. */
+export function portsFromEnvironment(env: NodeJS.ProcessEnv): PlatformPorts {
+  const entries = [
+    ...SERVICES.map((service) => [service, portVariable(service)] as const),
+    ['postgres', 'POSTGRES_PORT'] as const,
+    ['traces', 'TRACES_PORT'] as const,
+  ].flatMap(([name, variable]) => {
+    const port = portFrom(env, variable)
+    return port === undefined ? [] : [[name, port] as [ServiceName | 'postgres' | 'traces', number]]
+  })
+  return Object.fromEntries(entries)
+}

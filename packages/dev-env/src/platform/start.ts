@@ -1,0 +1,92 @@
+import { SERVICES, type ServiceName } from '@waybill/contracts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stateFolder } from '../folders.ts'
+import { startPostgres } from '../postgres/start.ts'
+import { loadSecrets } from '../secrets.ts'
+import { serviceEnvironments } from '../service-environment.ts'
+import { perService, type PerService } from '../services.ts'
+import { startTraceReceiver } from '../traces/receiver.ts'
+import { seedAccounts, type Account } from './accounts.ts'
+import { choosePorts, type PlatformPorts } from './platform-ports.ts'
+import { startServices, type Services } from './services-group.ts'
+
+export type PlatformOptions = {
+  /** Ports by number; free ones for what is left out, and 4318 for traces when that is free. */
+  ports?: PlatformPorts
+  /** Where data and secrets stay between runs. Without it all data are gone at `close()`. */
+  dataDir?: string
+  /** Settings for the services; wins over the defaults. As a rule `process.env`. */
+  env?: NodeJS.ProcessEnv
+  /** What services and PostgreSQL print. `source` is `postgres` or the service's name. */
+  log?: (source: string, line: string) => void
+}
+
+export type Platform = {
+  /** Base URL per service. */
+  services: PerService<string>
+  /** Base URL of the trace receiver and its page. */
+  traces: string
+  accounts: Account[]
+  /** Process id per service; undefined for one that is about to be started again. */
+  pids: () => PerService<number | undefined>
+  /** Sends a signal (SIGKILL by default) to one service; the platform starts it again about a second later. */
+  kill: (service: ServiceName, signal?: NodeJS.Signals) => void
+  /** Stops everything, services first; resolves when no process is left. */
+  close: () => Promise<void>
+}
+
+/**
+ * The whole platform on 127.0.0.1: PostgreSQL, trace receiver, the seven services as processes of their own, and two
+ * accounts; resolves when every `/readyz` answers 200. Throws when a port asked for is taken (PortTakenError names it
+ * and its variable) or a service does not start (the error holds its last lines); nothing is left running then.
+ */
+export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  const { env = process.env, log = () => undefined } = options
+  const cleanups: (() => void | Promise<void>)[] = []
+  // Last opened, first closed: the services go before the database that they use.
+  const close = async () => {
+    for (let next = cleanups.pop(); next; next = cleanups.pop()) await next()
+  }
+  try {
+    const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'waybill-platform-'))
+    if (options.dataDir === undefined) cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }))
+    const ports = await choosePorts(options.ports ?? {})
+    const secrets = loadSecrets(options.dataDir ?? stateFolder())
+    const postgres = await startPostgres({
+      ...(options.dataDir === undefined ? {} : { dataDir: join(dataDir, 'postgres') }),
+      ...(ports.postgres === undefined ? {} : { port: ports.postgres }),
+      passwordOf: secrets.databasePassword,
+      log: (line) => {
+        log('postgres', line)
+      },
+    })
+    cleanups.push(postgres.close)
+    const receiver = await startTraceReceiver(
+      ports.traces === undefined ? { preferPort: 4318 } : { port: ports.traces },
+    )
+    cleanups.push(receiver.close)
+
+    const urls = perService((service) => `http://127.0.0.1:${ports.services[service]}`)
+    const environments = serviceEnvironments(
+      { urls, postgres, secrets, traces: receiver.url, dataDir, relaxedLimits: true },
+      env,
+    )
+    const services: Services = startServices(environments, log)
+    cleanups.push(services.close)
+    await services.ready(urls)
+    const accounts = await seedAccounts(urls.gateway, secrets)
+    return {
+      services: urls,
+      traces: receiver.url,
+      accounts,
+      pids: services.pids,
+      kill: services.kill,
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

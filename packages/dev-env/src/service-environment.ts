@@ -1,0 +1,93 @@
+import { SERVICES, type ServiceName } from '@waybill/contracts'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { DATABASE_SERVICES } from './postgres/start.ts'
+import type { Secrets } from './secrets.ts'
+import { perService, urlVariable, type PerService } from './services.ts'
+
+export type Environment = Record<string, string>
+
+export type Wiring = {
+  /** Where each service is, e.g. `http://127.0.0.1:8080`. */
+  urls: PerService<string>
+  /** Connection strings per service; see startPostgres. */
+  postgres: { url: (service: string) => string; migrationUrl: (service: string) => string }
+  secrets: Secrets
+  /** Where the trace receiver is. */
+  traces: string
+  /** Folder of files that services keep (LanceDB). */
+  dataDir: string
+  /** Raises the limits on login and registration, which tests and demos would run into within seconds. */
+  relaxedLimits?: boolean
+}
+
+/** Named like a place on no network: tokens stay valid when ports change. */
+const ISSUER = 'https://waybill.local'
+
+const DEFAULTS: Environment = {
+  NODE_ENV: 'development',
+  LOG_LEVEL: 'info',
+  AUTH_ISSUER: ISSUER,
+  TRUSTED_PROXIES: '127.0.0.1/32,::1/128',
+  SHUTDOWN_TIMEOUT_MS: '5000',
+  // Spans leave within a fifth of a second instead of five, so that a page opened after a request shows it.
+  OTEL_BSP_SCHEDULE_DELAY: '200',
+  OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+}
+
+const RELAXED: Environment = { LOGIN_LIMIT_PER_MINUTE: '10000', REGISTRATION_LIMIT_PER_HOUR: '10000' }
+
+/** What belongs to one process, or would connect services to the wrong neighbour: never inherited by all of them. */
+const NEVER_INHERITED = new RegExp(
+  '^(PORT|AUTH_PORT|HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|DATABASE_(MIGRATION_)?URL' +
+    '|OTEL_SERVICE_NAME|OTEL_EXPORTER_OTLP_TRACES_ENDPOINT|INIT_CWD|npm_.*)$',
+)
+
+/**
+ * The environment of each service: how it is wired to the others, and the defaults of development. `inherited` (the
+ * user's own, as a rule process.env) is passed on, and wins over the defaults but not over the wiring.
+ */
+export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv): PerService<Environment> {
+  const passedOn = Object.entries(inherited).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !NEVER_INHERITED.test(entry[0]),
+  )
+  return perService((service) => ({
+    ...DEFAULTS,
+    ...(wiring.relaxedLimits ? RELAXED : {}),
+    ...Object.fromEntries(passedOn),
+    ...wired(service, wiring),
+  }))
+}
+
+function wired(service: ServiceName, { urls, postgres, secrets, traces, dataDir }: Wiring): Environment {
+  const { hostname, port } = new URL(urls[service])
+  return {
+    HOST: hostname,
+    PORT: port,
+    OTEL_SERVICE_NAME: service,
+    OTEL_EXPORTER_OTLP_ENDPOINT: traces,
+    SERVICE_SECRET: secrets.serviceSecret(service),
+    ...Object.fromEntries(SERVICES.map((name) => [urlVariable(name), urls[name]])),
+    ...(hasDatabase(service)
+      ? { DATABASE_URL: postgres.url(service), DATABASE_MIGRATION_URL: postgres.migrationUrl(service) }
+      : {}),
+    ...(service === 'data_store' ? { LANCEDB_PATH: join(dataDir, 'lancedb') } : {}),
+    ...(service === 'auth-service'
+      ? {
+          SERVICE_CLIENTS: serviceClients(secrets),
+          SIGNING_KEY_ENCRYPTION_KEY: secrets.signingKeyEncryptionKey,
+        }
+      : {}),
+  }
+}
+
+/** auth-service knows who the others are by the hash of their secret only. */
+function serviceClients(secrets: Secrets): string {
+  const hashOf = (service: string) =>
+    createHash('sha256').update(secrets.serviceSecret(service)).digest('hex')
+  return JSON.stringify(perService(hashOf))
+}
+
+function hasDatabase(service: string): boolean {
+  return DATABASE_SERVICES.some((name) => name === service)
+}

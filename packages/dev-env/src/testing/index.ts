@@ -1,0 +1,2 @@
+export { createTestIssuer } from './issuer.ts'
+export type { TestIssuer, TokenOptions } from './issuer.ts'

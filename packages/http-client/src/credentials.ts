@@ -1,0 +1,46 @@
+import { Problem, requestContext } from '@waybill/service-kit'
+import type { TokenSource } from './token-source.ts'
+
+export interface PickedCredential {
+  authorization: string
+  /** Whether the credential itself names the calling service. */
+  backed: boolean
+}
+
+/** Chooses what a call to a neighbour is authorised with. */
+export interface CredentialPicker {
+  pick(call: {
+    service: string
+    baseUrl: string
+    workspaceId?: string | undefined
+  }): Promise<PickedCredential>
+}
+
+/** `exchange`: a token for that one service, for the request's subject, or in the caller's own name when there is none. */
+export function exchangeCredentials(tokens: TokenSource): CredentialPicker {
+  return {
+    async pick({ service, workspaceId }) {
+      const subject = requestContext()?.credential
+      const token = await tokens.tokenFor({ audience: service, subject, workspaceId })
+      return { authorization: `Bearer ${token}`, backed: true }
+    },
+  }
+}
+
+/** `passthrough`: the user's own token, to the hosts that may see it; where there is no user, as `otherwise` says. */
+export function passthroughCredentials(
+  hosts: readonly string[],
+  otherwise: CredentialPicker,
+): CredentialPicker {
+  return {
+    async pick(call) {
+      const subject = requestContext()?.credential
+      if (!subject) return otherwise.pick(call)
+      const { host, hostname } = new URL(call.baseUrl)
+      if (!hosts.includes(host) && !hosts.includes(hostname)) {
+        throw new Problem('internal', `${host} is not in PASSTHROUGH_HOSTS.`)
+      }
+      return { authorization: `Bearer ${subject.reveal()}`, backed: false }
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import { Problem, PROBLEMS } from '@waybill/service-kit'
+import type { ProblemCode } from '@waybill/service-kit'
+import type { WireError } from './transport.ts'
+
+/** Which call failed, in words that hold nothing of the request: the path is the template, not what was filled in. */
+export interface CallName {
+  service: string
+  method: string
+  path: string
+}
+
+/** A call to a neighbour that did not succeed, as a Problem for our own caller. Safe to print: it holds no request. */
+export class DownstreamError extends Problem {
+  readonly call: CallName
+  /** What the neighbour answered; undefined when it did not answer. */
+  readonly downstreamStatus: number | undefined
+
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    call: CallName,
+    status?: number,
+    headers: Record<string, string> = {},
+  ) {
+    super(code, detail, { headers })
+    this.name = 'DownstreamError'
+    this.call = call
+    this.downstreamStatus = status
+  }
+}
+
+/** No answer: 503 where the neighbour cannot be reached, 504 where it is too slow. */
+export function fromWireError(error: WireError, call: CallName): DownstreamError {
+  switch (error.reason) {
+    case 'timeout':
+      return new DownstreamError('timeout', `${call.service} did not answer in time.`, call)
+    case 'aborted':
+      return new DownstreamError('client_closed', 'The request was given up.', call)
+    case 'refused':
+    case 'broken':
+      return new DownstreamError(
+        'unavailable',
+        `${call.service} cannot be reached at the moment.`,
+        call,
+        undefined,
+        {
+          'Retry-After': '1',
+        },
+      )
+  }
+}
+
+/**
+ * An answer that is no success. What the client can mend (4xx) keeps its code and words; what it cannot becomes 502,
+ * except that busy stays busy (503) and slow stays slow (504).
+ */
+export function fromAnswer(
+  call: CallName,
+  answer: { status: number; retryAfter?: string | undefined; body: unknown },
+): DownstreamError {
+  const { status } = answer
+  const told = answer.body as { code?: unknown; detail?: unknown } | undefined
+  const retry: Record<string, string> =
+    answer.retryAfter === undefined ? {} : { 'Retry-After': answer.retryAfter }
+  if (status === 503) {
+    const headers = { 'Retry-After': '1', ...retry }
+    return new DownstreamError(
+      'unavailable',
+      `${call.service} is not available at the moment.`,
+      call,
+      status,
+      headers,
+    )
+  }
+  if (status === 504)
+    return new DownstreamError('timeout', `${call.service} did not finish in time.`, call, status)
+  if (status >= 400 && status < 500) {
+    const detail =
+      typeof told?.detail === 'string' ? told.detail : `${call.service} answered ${String(status)}.`
+    return new DownstreamError(codeFor(status, told?.code), detail, call, status, retry)
+  }
+  return new DownstreamError('upstream_failed', `${call.service} failed.`, call, status)
+}
+
+function codeFor(status: number, told: unknown): ProblemCode {
+  const codes = Object.entries(PROBLEMS) as [ProblemCode, readonly [number, string]][]
+  const same = codes.filter(([, [known]]) => known === status)
+  return same.find(([code]) => code === told)?.[0] ?? same[0]?.[0] ?? 'bad_request'
+}

@@ -1,0 +1,7 @@
+export { clientEnv } from './client-env.ts'
+export type { ClientConfig } from './client-env.ts'
+export { DownstreamError } from './downstream-error.ts'
+export type { ExternalClient } from './external-client.ts'
+export { createHttpClient } from './http-client.ts'
+export type { HttpClient } from './http-client.ts'
+export type { CallInput, ForwardedRequest, InternalClient } from './internal-client.ts'

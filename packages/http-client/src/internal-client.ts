@@ -1,0 +1,168 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Endpoint } from '@waybill/contracts'
+import { Problem, requestContext } from '@waybill/service-kit'
+import type { z } from 'zod'
+import type { CredentialPicker } from './credentials.ts'
+import { DownstreamError, fromAnswer, fromWireError } from './downstream-error.ts'
+import type { CallName } from './downstream-error.ts'
+import { forwardableRequestHeaders, forwardableResponseHeaders, stampedHeaders } from './header-policy.ts'
+import { readJson } from './read-body.ts'
+import type { RetryPolicy } from './retry.ts'
+import { WireError } from './transport.ts'
+import type { Transport, WireRequest, WireResponse } from './transport.ts'
+import { pathFor } from './url.ts'
+
+type Schema = z.ZodType | undefined
+type Sent<S extends Schema> = S extends z.ZodType ? z.input<S> : undefined
+type Received<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined
+
+export interface CallInput<P extends Schema, Q extends Schema, B extends Schema> {
+  params?: Sent<P>
+  query?: Sent<Q>
+  body?: Sent<B>
+  /** Stands in the token when this service may assert it. */
+  workspaceId?: string
+  /** In milliseconds, if less than CLIENT_TIMEOUT_MS. */
+  timeoutMs?: number
+  /** The call may be made twice without harm although it is a POST. */
+  idempotent?: boolean
+}
+
+/** A client's request on its way through the front door. */
+export interface ForwardedRequest {
+  method: string
+  /** Path and query as they are to arrive. */
+  path: string
+  headers: IncomingHttpHeaders
+  /** The body as it comes in; undefined when there is none. */
+  body?: Readable | undefined
+  /** Sent without any credential: the route behind is open. */
+  anonymous?: boolean
+  /** Further headers to stamp, `X-Forwarded-For` for one. */
+  stamp?: Record<string, string>
+}
+
+/** Calls to one neighbour, each with the identity, request id, trace and deadline of the request being served. */
+export interface InternalClient {
+  /**
+   * Calls `endpoint` and gives back its checked answer.
+   * @throws DownstreamError (502, 503, 504, or the neighbour's own 4xx), Problem
+   */
+  call<P extends Schema, Q extends Schema, B extends Schema, O extends Schema>(
+    endpoint: Endpoint<P, Q, B, O>,
+    input?: CallInput<P, Q, B>,
+  ): Promise<Received<O>>
+  /** Sends a request on as it is, streaming, and gives back the answer with whatever status. */
+  forward(request: ForwardedRequest): Promise<ForwardedResponse>
+}
+
+export interface ForwardedResponse {
+  status: number
+  headers: Record<string, string | string[]>
+  body: Readable
+}
+
+export interface InternalClientOptions {
+  /** The service that calls. */
+  self: string
+  /** The service that is called; the audience of the token. */
+  service: string
+  baseUrl: string
+  transport: Transport
+  credentials: CredentialPicker
+  retry: RetryPolicy
+  timeoutMs: number
+}
+
+const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE'])
+
+export function createInternalClient(options: InternalClientOptions): InternalClient {
+  const { service, baseUrl, transport, retry } = options
+
+  /** Milliseconds left for a call: its own limit, or what remains of the caller's patience. */
+  const budget = (limitMs = options.timeoutMs): number => {
+    const deadline = requestContext()?.deadline
+    const remainingMs = deadline === undefined ? limitMs : Math.min(limitMs, deadline - Date.now())
+    if (remainingMs <= 0) throw new Problem('timeout', `No time was left to call ${service}.`)
+    return remainingMs
+  }
+
+  const attempt = async (request: WireRequest, call: CallName): Promise<WireResponse> => {
+    try {
+      return await transport.send(request)
+    } catch (error) {
+      throw error instanceof WireError ? fromWireError(error, call) : error
+    }
+  }
+
+  const identify = async (timeoutMs: number, workspaceId?: string): Promise<Record<string, string>> => {
+    const { authorization, backed } = await options.credentials.pick({ service, baseUrl, workspaceId })
+    const stamped = stampedHeaders(requestContext()?.principal, options.self, timeoutMs)
+    // A name that the credential does not back would be refused, and rightly so.
+    return { ...stamped, ...(!backed && { 'X-Service-Name': '' }), Authorization: authorization }
+  }
+
+  return {
+    async call(endpoint, input = {}) {
+      const { method, path, output } = endpoint
+      const call: CallName = { service, method, path }
+      const url = baseUrl + pathFor(path, input.params, input.query)
+      const repeatable = input.idempotent ?? IDEMPOTENT.has(method)
+      retry.earn()
+      for (let tried = 1; ; tried += 1) {
+        const timeoutMs = budget(input.timeoutMs)
+        try {
+          const headers = await identify(timeoutMs, input.workspaceId)
+          const body = input.body === undefined ? undefined : JSON.stringify(input.body)
+          if (body !== undefined) headers['Content-Type'] = 'application/json'
+          const signal = requestContext()?.signal
+          const response = await attempt({ method, url, headers, body, timeoutMs, signal }, call)
+          const answer = await readJson(response, call)
+          if (response.status >= 200 && response.status < 300) return parse(output, answer, call)
+          const retryAfter = response.headers['retry-after']
+          throw fromAnswer(call, {
+            status: response.status,
+            body: answer,
+            retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+          })
+        } catch (error) {
+          const pauseMs =
+            repeatable && isPassing(error) ? retry.pauseBefore(tried, budget(input.timeoutMs)) : undefined
+          if (pauseMs === undefined) throw error
+          await new Promise((resolve) => setTimeout(resolve, pauseMs))
+        }
+      }
+    },
+
+    async forward(request) {
+      const call: CallName = { service, method: request.method, path: '*' }
+      const timeoutMs = budget()
+      const stamped = request.anonymous ? stampedHeaders(undefined, '', timeoutMs) : await identify(timeoutMs)
+      const response = await attempt(
+        {
+          method: request.method,
+          url: baseUrl + request.path,
+          headers: { ...forwardableRequestHeaders(request.headers), ...request.stamp, ...stamped },
+          body: request.body,
+          timeoutMs,
+          signal: requestContext()?.signal,
+        },
+        call,
+      )
+      return { ...response, headers: forwardableResponseHeaders(response.headers) }
+    },
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof DownstreamError && (error.code === 'unavailable' || error.downstreamStatus === 502)
+}
+
+function parse<O extends Schema>(output: O | undefined, answer: unknown, call: CallName): Received<O> {
+  const result = output?.safeParse(answer)
+  if (result && !result.success) {
+    throw new DownstreamError('upstream_failed', `${call.service} answered in an unexpected form.`, call)
+  }
+  return result?.data as Received<O> // without a schema there is nothing to give back
+}

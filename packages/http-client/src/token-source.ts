@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto'
+import { authService } from '@waybill/contracts'
+import { Problem, REQUEST_ID_HEADER, requestContext } from '@waybill/service-kit'
+import type { Secret } from '@waybill/service-kit'
+import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
+import { fromAnswer, fromWireError } from './downstream-error.ts'
+import { readJson } from './read-body.ts'
+import { WireError } from './transport.ts'
+import type { Transport } from './transport.ts'
+
+const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, tokenError, tokenResponse } = authService
+const CALL = { service: 'auth-service', method: 'POST', path: TOKEN_PATH }
+/** A token is fetched anew this long before it expires, so that it does not expire on its way. In milliseconds. */
+const RENEW_BEFORE_MS = 15_000
+
+export interface TokenSourceOptions {
+  service: string
+  secret: Secret
+  authServiceUrl: string
+  transport: Transport
+  timeoutMs: number
+  /** How many tokens are kept. */
+  cacheSize?: number
+  now?: () => number
+}
+
+export interface TokenRequest {
+  audience: string
+  /** The token of the user (or service) to act for; absent when the service calls in its own name. */
+  subject?: Secret | undefined
+  /** The workspace that the user was found to be a member of; only some services may say so. */
+  workspaceId?: string | undefined
+}
+
+export interface TokenSource {
+  /**
+   * An access token for `audience`: on behalf of the subject (RFC 8693), or in the service's own name (RFC 6749 4.4).
+   * @throws DownstreamError or Problem
+   */
+  tokenFor(request: TokenRequest): Promise<string>
+}
+
+/** Tokens from auth-service, kept until shortly before they expire; asked for once however many callers wait. */
+export function createTokenSource(options: TokenSourceOptions): TokenSource {
+  const { cacheSize = 10_000, now = Date.now } = options
+  const kept = new Map<string, { token: Promise<string>; until: number }>()
+
+  return {
+    async tokenFor(request) {
+      const key = cacheKey(request)
+      const hit = kept.get(key)
+      if (hit && hit.until > now()) return hit.token
+      kept.delete(key)
+      const asked = askForToken(options, request)
+      const entry = { token: asked.then(({ token }) => token), until: Number.POSITIVE_INFINITY }
+      const oldest = kept.keys().next()
+      if (kept.size >= cacheSize && !oldest.done) kept.delete(oldest.value)
+      kept.set(key, entry)
+      try {
+        const { expiresInMs } = await asked
+        entry.until = now() + Math.max(expiresInMs - RENEW_BEFORE_MS, expiresInMs / 2)
+      } catch {
+        kept.delete(key)
+      }
+      return entry.token
+    },
+  }
+}
+
+/** By digest: the cache shall not be a list of users' tokens. */
+function cacheKey({ audience, subject, workspaceId }: TokenRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([audience, workspaceId ?? null, subject?.reveal() ?? null]))
+    .digest('base64url')
+}
+
+async function askForToken(options: TokenSourceOptions, request: TokenRequest) {
+  const span = request.subject ? SPAN.exchange : SPAN.clientCredentials
+  return withSpan(span, { [ATTRIBUTE.audience]: request.audience }, async () => {
+    const { service, secret, authServiceUrl, transport, timeoutMs } = options
+    const credentials = [service, secret.reveal()].map(encodeURIComponent).join(':')
+    const requestId = requestContext()?.requestId
+    const response = await transport
+      .send({
+        method: 'POST',
+        url: authServiceUrl + TOKEN_PATH,
+        headers: {
+          Authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+          'Content-Type': 'application/x-www-form-urlencoded',
+          ...(requestId !== undefined && { [REQUEST_ID_HEADER]: requestId }),
+        },
+        body: form(request).toString(),
+        timeoutMs,
+      })
+      .catch((error: unknown) => {
+        throw error instanceof WireError ? fromWireError(error, CALL) : error
+      })
+    const body = await readJson(response, CALL)
+    if (response.status !== 200) throw refusal(response.status, body, request.audience)
+    const { access_token: token, expires_in: expiresIn } = tokenResponse.parse(body)
+    return { token, expiresInMs: expiresIn * 1000 }
+  })
+}
+
+function form({ audience, subject, workspaceId }: TokenRequest): URLSearchParams {
+  const fields = new URLSearchParams({ audience })
+  if (subject) {
+    fields.set('grant_type', GRANT_TOKEN_EXCHANGE)
+    fields.set('subject_token', subject.reveal())
+    fields.set('subject_token_type', TOKEN_TYPE_ACCESS_TOKEN)
+  } else {
+    fields.set('grant_type', 'client_credentials')
+  }
+  if (workspaceId !== undefined) fields.set('workspace_id', workspaceId)
+  return fields
+}
+
+/** `invalid_grant` speaks of the caller's token; the other refusals of what this service may do. */
+function refusal(status: number, body: unknown, audience: string): Problem {
+  const told = tokenError.safeParse(body)
+  if (!told.success || status >= 500) return fromAnswer(CALL, { status, body })
+  const { error, error_description: description = '' } = told.data
+  if (error === 'invalid_grant')
+    return new Problem('invalid_token', description || 'The credential is not valid any more.')
+  if (error === 'invalid_client') return fromAnswer(CALL, { status: 502, body })
+  return new Problem('forbidden', description || `No token for ${audience} may be had.`)
+}

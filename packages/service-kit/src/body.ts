@@ -1,0 +1,48 @@
+import express from 'express'
+import type { Request, Response } from 'express'
+import { Problem } from './problem.ts'
+import type { Route } from './route.ts'
+
+const JSON_TYPES = ['application/json', 'application/*+json']
+
+/**
+ * A reader for the bodies of `route`: parses JSON within `limitBytes`, or leaves the stream alone. The declared length
+ * is judged first, so that an oversize upload is refused before it is read.
+ * @throws Problem payload_too_large, unsupported_media_type, invalid_json
+ */
+export function bodyReader(
+  route: Route,
+  limitBytes: number,
+): (req: Request, res: Response) => Promise<unknown> {
+  const bodyType = route.bodyType ?? (route.input.body ? 'json' : undefined)
+  const parse = express.json({ limit: limitBytes, type: JSON_TYPES, strict: false })
+  return async (req, res) => {
+    if (bodyType === undefined) return undefined
+    refuseOversize(req, limitBytes)
+    if (bodyType !== 'json') return undefined
+    if (hasBody(req) && !req.is(JSON_TYPES)) {
+      throw new Problem('unsupported_media_type', 'This route takes a body of type application/json.')
+    }
+    await new Promise<void>((resolve, reject) => {
+      parse(req, res, (error?: unknown) => {
+        if (error === undefined || error === null) resolve()
+        else
+          reject(error instanceof Error ? error : new Error('the body could not be read', { cause: error }))
+      })
+    })
+    const body: unknown = req.body
+    return body
+  }
+}
+
+function refuseOversize(req: Request, limitBytes: number): void {
+  if (Number(req.headers['content-length'] ?? 0) <= limitBytes) return
+  throw new Problem(
+    'payload_too_large',
+    `The body is larger than the ${String(limitBytes)} bytes that this route accepts.`,
+  )
+}
+
+function hasBody(req: Request): boolean {
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+}

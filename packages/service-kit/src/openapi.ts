@@ -1,0 +1,123 @@
+import { STATUS_CODES } from 'node:http'
+import { z } from 'zod'
+import type { Guard } from './guard.ts'
+import { PROBLEMS } from './problem.ts'
+import type { ProblemCode } from './problem.ts'
+import type { Route } from './route.ts'
+
+type Json = Record<string, unknown>
+
+/** The OpenAPI 3.1 document of a service, made from the same routes that it serves. */
+export function openApiDocument(service: { name: string; version: string }, routes: readonly Route[]): Json {
+  const paths: Record<string, Json> = {}
+  for (const route of routes) {
+    const path = route.path.replace(/[:*](\w+)/g, '{$1}')
+    for (const method of route.method === 'ALL' ? ['get', 'post'] : [route.method.toLowerCase()]) {
+      paths[path] = { ...paths[path], [method]: operation(route, path, method) }
+    }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: service.name,
+      version: service.version,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths,
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      schemas: { Problem: problemSchema },
+    },
+  }
+}
+
+function operation(route: Route, path: string, method: string): Json {
+  const codes: ProblemCode[] = [...usualProblems(route), ...(route.problems ?? [])]
+  return {
+    operationId: `${method}${path.replace(/[^A-Za-z0-9]+(\w?)/g, (_, next: string) => next.toUpperCase())}`,
+    summary: route.summary,
+    description: `For ${route.auth.description}.`,
+    security: route.auth.open ? [] : [{ bearer: route.auth.permissions }],
+    parameters: [...parameters(route, 'params', 'path', path), ...parameters(route, 'query', 'query', path)],
+    ...requestBody(route),
+    responses: {
+      [route.status]: {
+        description: STATUS_CODES[route.status] ?? 'Success',
+        ...(route.output && {
+          content: { 'application/json': { schema: jsonSchema(route.output, 'output') } },
+        }),
+      },
+      ...problemResponses(codes),
+    },
+    'x-waybill-guard': guardNote(route.auth),
+  }
+}
+
+function guardNote(guard: Guard): Json {
+  return { open: guard.open, kinds: guard.kinds, permissions: guard.permissions, services: guard.services }
+}
+
+function usualProblems(route: Route): ProblemCode[] {
+  return [
+    ...(route.auth.open ? [] : (['unauthenticated', 'insufficient_permission'] as const)),
+    ...(Object.values(route.input).some(Boolean) ? (['validation_failed'] as const) : []),
+  ]
+}
+
+function problemResponses(codes: readonly ProblemCode[]): Json {
+  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0])
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => PROBLEMS[code][1]).join('; '),
+        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+      },
+    ]),
+  )
+}
+
+function parameters(route: Route, part: 'params' | 'query', where: 'path' | 'query', path: string): Json[] {
+  const schema = route.input[part] ? jsonSchema(route.input[part], 'input') : {}
+  const properties = (schema.properties ?? {}) as Record<string, Json>
+  const required = new Set((schema.required ?? []) as string[])
+  const names =
+    part === 'params'
+      ? [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
+      : Object.keys(properties)
+  return names.map((name) => ({
+    name,
+    in: where,
+    required: part === 'params' || required.has(name),
+    schema: properties[name] ?? { type: 'string' },
+  }))
+}
+
+function requestBody(route: Route): Json {
+  const type = route.bodyType === 'multipart' ? 'multipart/form-data' : 'application/json'
+  if (!route.input.body) return {}
+  return {
+    requestBody: { required: true, content: { [type]: { schema: jsonSchema(route.input.body, 'input') } } },
+  }
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json
+  return rest
+}
+
+const problemSchema = {
+  type: 'object',
+  description: 'RFC 9457 problem details',
+  required: ['type', 'title', 'status', 'detail', 'code', 'error', 'request_id'],
+  properties: {
+    type: { type: 'string', format: 'uri' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    code: { enum: Object.keys(PROBLEMS) },
+    error: { type: 'string', description: 'The title again, for clients that read only this' },
+    request_id: { type: 'string' },
+    trace_id: { type: 'string' },
+  },
+}

@@ -1,0 +1,114 @@
+import type { Endpoint } from '@waybill/contracts'
+import type { Request, Response } from 'express'
+import type { Logger } from 'pino'
+import type { z } from 'zod'
+import type { Guard } from './guard.ts'
+import type { Principal } from './principal.ts'
+import type { ProblemCode } from './problem.ts'
+import type { ProblemDocument } from './problem-response.ts'
+import type { Reply } from './reply.ts'
+
+type Schema = z.ZodType | undefined
+type Read<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined
+type Write<S extends Schema> = S extends z.ZodType ? z.input<S> : unknown
+
+export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'ALL'
+
+/** What a handler gets: everything validated, the caller known. */
+export interface RouteInput<Params, Query, Body, Who> {
+  params: Params
+  query: Query
+  body: Body
+  principal: Who
+  requestId: string
+  log: Logger
+  /** Aborted when the client goes away or the time is up. */
+  signal: AbortSignal
+  /** For the few that stream; everything else is in the fields above. */
+  req: Request
+  res: Response
+}
+
+interface Behaviour {
+  /** How the body arrives: parsed as JSON (default when `input.body` is given), or left in `req` for the handler. */
+  bodyType?: 'json' | 'multipart' | 'stream'
+  /** In bytes; the service's BODY_LIMIT_BYTES unless said. */
+  bodyLimitBytes?: number
+  /** In milliseconds; the service's REQUEST_TIMEOUT_MS unless said. */
+  timeoutMs?: number
+  /** What can go wrong beside the usual, for the documentation. */
+  problems?: readonly ProblemCode[]
+  /** The error body in the shape of another protocol (OpenAI's, say) on that protocol's own paths. */
+  renderProblem?: (document: ProblemDocument) => unknown
+}
+
+interface Handled<
+  P extends Schema,
+  Q extends Schema,
+  B extends Schema,
+  O extends Schema,
+  Who extends Principal | undefined,
+> extends Behaviour {
+  /** Mandatory: a route that is open to all says why, with `open('why')`. */
+  auth: Guard<Who>
+  handle: (
+    input: RouteInput<Read<P>, Read<Q>, Read<B>, Who>,
+  ) => Promise<Write<O> | Reply | undefined> | Write<O> | Reply | undefined
+}
+
+export interface RouteSpec<
+  P extends Schema,
+  Q extends Schema,
+  B extends Schema,
+  O extends Schema,
+  Who extends Principal | undefined,
+> extends Handled<P, Q, B, O, Who> {
+  summary: string
+  input?: { params?: P; query?: Q; body?: B }
+  /** The shape of the answer: checked on its way out, and members it does not name are dropped. */
+  output?: O
+  /** The status of success; 200 unless said. */
+  status?: number
+}
+
+/** A route as data: the router, the OpenAPI document, the permission table and the generated tests all read this. */
+export interface Route extends Behaviour {
+  method: RouteMethod
+  /** As Express 5 writes it: `/v1/things/:id`, `/docling/*path`. */
+  path: string
+  summary: string
+  auth: Guard
+  input: { params?: z.ZodType; query?: z.ZodType; body?: z.ZodType }
+  output?: z.ZodType
+  status: number
+  handle: (input: RouteInput<unknown, unknown, unknown, Principal | undefined>) => unknown
+}
+
+/** Declares a route from its literal path, or from an endpoint contract that its callers share. */
+export function route<
+  P extends Schema = undefined,
+  Q extends Schema = undefined,
+  B extends Schema = undefined,
+  O extends Schema = undefined,
+  Who extends Principal | undefined = Principal | undefined,
+>(method: RouteMethod, path: string, spec: RouteSpec<P, Q, B, O, Who>): Route
+export function route<
+  P extends Schema,
+  Q extends Schema,
+  B extends Schema,
+  O extends Schema,
+  Who extends Principal | undefined,
+>(endpoint: Endpoint<P, Q, B, O>, spec: Handled<P, Q, B, O, Who>): Route
+export function route(...args: [RouteMethod, string, AnySpec] | [Endpoint, AnyHandled]): Route {
+  if (args.length === 2) {
+    const [{ method, path, summary, params, query, body, output, status = 200 }, spec] = args
+    return { ...spec, method, path, summary, input: { params, query, body }, output, status }
+  }
+  const [method, path, spec] = args
+  return { ...spec, method, path, input: spec.input ?? {}, status: spec.status ?? 200 }
+}
+
+// The overloads above give handlers their exact types; inside, where routes of all types stand in one list, the
+// router guarantees the same by validating before it calls.
+type AnyHandled = Behaviour & { auth: Guard; handle: Route['handle'] }
+type AnySpec = AnyHandled & { summary: string; input?: Route['input']; output?: z.ZodType; status?: number }

@@ -1,0 +1,121 @@
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express from 'express'
+import type { Express, Request } from 'express'
+import type { Logger } from 'pino'
+import { begin } from './begin.ts'
+import { errorHandler, notFoundHandler } from './fallback.ts'
+import { routeHandler } from './handler.ts'
+import type { Authenticate } from './handler.ts'
+import { createLogger } from './logger.ts'
+import { pathMatcher } from './path-matcher.ts'
+import { unavailable } from './problem.ts'
+import { sendProblem } from './problem-response.ts'
+import { Readiness } from './readiness.ts'
+import type { Check, StartTask } from './readiness.ts'
+import type { Route } from './route.ts'
+import type { ServiceConfig } from './service-env.ts'
+import { mountSystemRoutes } from './system-routes.ts'
+
+export interface ServiceOptions {
+  name: string
+  version?: string
+  config: ServiceConfig
+  authenticate: Authenticate
+  routes: readonly Route[]
+  logger?: Logger
+  /** Done before the first request is let in; retried while neighbours are down. */
+  starting?: readonly StartTask[]
+  /** What must work for the service to be ready. */
+  readiness?: Record<string, Check>
+  /** Done after the last request, in order. */
+  closing?: readonly (() => Promise<void>)[]
+}
+
+/** A service that can be served on a socket or driven by supertest through `app`. */
+export interface Service {
+  name: string
+  app: Express
+  routes: readonly Route[]
+  log: Logger
+  /** Resolves when the start tasks are done and requests are let in. */
+  start(): Promise<void>
+  /** Listens (port 0: any free one) and gives back where. Rejects with the socket's error, EADDRINUSE for one. */
+  listen(where?: { port?: number; host?: string }): Promise<{ url: string; port: number }>
+  /** Stops taking requests, lets those under way finish within SHUTDOWN_TIMEOUT_MS, then closes what it holds. */
+  close(): Promise<void>
+}
+
+/** Puts a service together: its routes behind the one request pipeline, health, metrics and documentation beside them. */
+export function createService(options: ServiceOptions): Service {
+  const { name, config, routes, version = '0.1.0' } = options
+  const log = options.logger ?? createLogger({ service: name, level: config.LOG_LEVEL })
+  const readiness = new Readiness(options.readiness ?? {}, log)
+  const stopping = new AbortController()
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('trust proxy', config.TRUSTED_PROXIES)
+  app.set('query parser', 'simple')
+
+  mountSystemRoutes(app, { name, version }, routes, readiness)
+  app.use(begin(log, routeTimeout(routes, config.REQUEST_TIMEOUT_MS)))
+  app.use((_req, res, next) => {
+    res.set('X-Content-Type-Options', 'nosniff')
+    if (stopping.signal.aborted) res.set('Connection', 'close')
+    if (readiness.started) next()
+    else sendProblem(res, unavailable(`${name} is starting; it`))
+  })
+  for (const route of routes) {
+    const verb = route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete' | 'all'
+    app[verb](route.path, routeHandler(route, { ...options, bodyLimitBytes: config.BODY_LIMIT_BYTES }))
+  }
+  app.use(notFoundHandler(routes))
+  app.use(errorHandler)
+
+  let server: Server | undefined
+  return {
+    name,
+    app,
+    routes,
+    log,
+    start: () => readiness.start(options.starting ?? [], stopping.signal),
+    async listen({ port = config.PORT, host = config.HOST } = {}) {
+      server = createServer(
+        { requestTimeout: 300_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 },
+        app,
+      )
+      const listening = server
+      await new Promise<void>((resolve, reject) => {
+        listening.once('error', reject).listen(port, host, resolve)
+      })
+      const address = listening.address() as AddressInfo
+      return { url: `http://${host}:${String(address.port)}`, port: address.port }
+    },
+    async close() {
+      readiness.drain()
+      stopping.abort(new Error(`${name} is closing`))
+      if (server) await drain(server, config.SHUTDOWN_TIMEOUT_MS)
+      server = undefined
+      for (const close of options.closing ?? []) await close()
+    },
+  }
+}
+
+async function drain(server: Server, timeoutMs: number): Promise<void> {
+  const last = setTimeout(() => {
+    server.closeAllConnections()
+  }, timeoutMs)
+  // close() takes no new connections and ends idle ones at once; its callback waits for the busy ones.
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  clearTimeout(last)
+}
+
+/** The longest a request to this path may take: begin() runs before the router knows the route. */
+function routeTimeout(routes: readonly Route[], usualMs: number): (req: Request) => number {
+  const special = routes.filter((route) => route.timeoutMs !== undefined)
+  if (special.length === 0) return () => usualMs
+  const matchers = special.map((route) => ({ ...route, matches: pathMatcher(route.path) }))
+  return (req) => matchers.find((route) => route.matches(req.path))?.timeoutMs ?? usualMs
+}

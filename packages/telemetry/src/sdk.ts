@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
+import { NodeSDK } from '@opentelemetry/sdk-node'
+
+const QUIET_PATHS = new Set(['/livez', '/readyz', '/metrics'])
+
+let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
+
+/**
+ * Starts OpenTelemetry for this process. Spans are exported only when an OTLP endpoint is set
+ * (`OTEL_EXPORTER_OTLP_ENDPOINT` or `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT`); metrics are always gathered, for `/metrics`.
+ * No module hooks: only the http instrumentation, which axios and express go through anyway.
+ */
+export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
+  if (running) return
+  const exports = Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+  const metrics = new PrometheusExporter({ preventServerStart: true })
+  const sdk = new NodeSDK({
+    serviceName: env.OTEL_SERVICE_NAME ?? packageName(),
+    autoDetectResources: false,
+    // An exporter that is left out would be made from the environment's defaults and push to localhost.
+    ...(exports ? { traceExporter: new OTLPTraceExporter() } : { spanProcessors: [] }),
+    metricReaders: [metrics],
+    logRecordProcessors: [],
+    instrumentations: [
+      new HttpInstrumentation({
+        ignoreIncomingRequestHook: (request) => QUIET_PATHS.has(request.url ?? ''),
+        // Housekeeping outside any request (a key refresh, say) would only add roots that belong to no journey.
+        requireParentforOutgoingSpans: true,
+      }),
+    ],
+  })
+  sdk.start()
+  running = { sdk, metrics }
+}
+
+/** Sends what is still buffered and stops. Safe to call twice, or when nothing was started. */
+export async function stopTelemetry(): Promise<void> {
+  const stopping = running
+  running = undefined
+  // A collector that is already gone must not keep the service from ending.
+  await stopping?.sdk.shutdown().catch(() => undefined)
+}
+
+/** The metrics of this process as Prometheus text 0.0.4; empty when telemetry was not registered. */
+export async function metricsText(): Promise<string> {
+  if (!running) return '# telemetry is not registered: start with --import @waybill/telemetry/register\n'
+  const { resourceMetrics } = await running.metrics.collect()
+  return new PrometheusSerializer().serialize(resourceMetrics)
+}
+
+/** The folder's package name without its scope: `apps/docling` is `docling`. */
+function packageName(): string {
+  try {
+    const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { name?: string }
+    return manifest.name?.replace(/^@[^/]+\//, '') ?? 'unknown_service'
+  } catch {
+    return 'unknown_service'
+  }
+}
