@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-
 import { ConversionError } from './convert/conversion-error.ts'
 import type { Converted } from './convert/convert.ts'
 import type { Job, Outcome } from './convert/protocol.ts'
@@ -125,7 +124,10 @@ function outOfTime(timeoutMs: number) {
 }
 
 function outOfMemory(memoryMb: number) {
-  return new ConversionError('out_of_memory', `needs more than ${String(memoryMb)} MiB of memory to be converted`)
+  return new ConversionError(
+    'out_of_memory',
+    `needs more than ${String(memoryMb)} MiB of memory to be converted`,
+  )
 }
 
 function crashed() {

@@ -89,21 +89,11 @@ async function* partsOf(
     }
     for (const sentence of sentencesOf(paragraph)) {
       const joint = standsAlone(sentence) ? '\n' : ' '
-      let rest = sentence
-      while (rest !== '') {
-        const start = await tokenizer.prefix(rest, budget, DEFAULT_ENCODING, signal)
-        const end = start.text.length === rest.length ? rest.length : lastGap(start.text)
-        yield { text: rest.slice(0, end).trimEnd(), tokens: start.tokens, joint }
-        rest = rest.slice(end).trimStart()
+      for await (const slice of tokenizer.slices(sentence, budget, DEFAULT_ENCODING, signal)) {
+        yield { text: slice.text.trim(), tokens: slice.tokens, joint }
       }
     }
   }
-}
-
-/** Where the last whole word of `text` ends; its very end when it is one long word. */
-function lastGap(text: string): number {
-  const gap = text.search(/\s\S*$/)
-  return gap > 0 ? gap : text.length
 }
 
 function tooMany(limit: number): Problem {

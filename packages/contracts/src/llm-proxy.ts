@@ -49,6 +49,7 @@ export type LlmResponse = z.infer<typeof llmResponse>
 
 /** With `stream: true`: server-sent events `delta` ({ delta }), then `done` (the whole LlmResponse) or `error` (a problem). */
 export const llmDelta = z.object({ delta: z.string() })
+export type LlmDelta = z.infer<typeof llmDelta>
 
 // POST /execute
 
@@ -103,12 +104,14 @@ export const summarizeInput = z.strictObject({
   text: z.string().min(1),
   max_sentences: z.int().min(1).max(50).optional(),
 })
+export type SummarizeInput = z.infer<typeof summarizeInput>
 export const summarizeOutput = z.object({
   summary: z.string(),
   sentences: z.int().nonnegative(),
   model: z.string(),
   usage,
 })
+export type SummarizeOutput = z.infer<typeof summarizeOutput>
 
 export const embedInput = z.strictObject({
   texts: z.array(z.string().min(1)).min(1),
@@ -145,6 +148,14 @@ export const executeRequest = z.discriminatedUnion('operation', [
   z.strictObject({ operation: z.literal('tokenize'), input: tokenizeRequest }),
 ])
 export type ExecuteRequest = z.infer<typeof executeRequest>
+/** What each operation gives back. */
+export const executeOutput = z.union([
+  indexOutput,
+  answerOutput,
+  summarizeOutput,
+  embedOutput,
+  tokenizeResponse,
+])
 
 // OpenAI's protocol: members that are not named here are accepted and left alone.
 
@@ -170,6 +181,7 @@ export const embeddingsRequest = z.looseObject({
   encoding_format: z.enum(['float', 'base64']).nullish(),
   dimensions: z.int().positive().nullish(),
 })
+export type EmbeddingsRequest = z.infer<typeof embeddingsRequest>
 export const embeddingsResponse = z.object({
   object: z.literal('list'),
   model: z.string(),
@@ -236,6 +248,7 @@ export const execute = endpoint({
   ...operation,
   summary: 'Runs one named operation: index, answer, summarize, embed or tokenize.',
   body: executeRequest,
+  output: executeOutput,
 })
 export const chat = endpoint({
   ...post,

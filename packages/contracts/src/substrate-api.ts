@@ -1,7 +1,37 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
 
+/**
+ * substrate-api: baskets and the raw text dumped into them. For services only; the workspace is the one in the
+ * caller's token. `workspace_id` and `user_id` may be sent, as older callers do, but only if they say the same as the
+ * token.
+ */
+
 const service = 'substrate-api' as const
+
+/** Text as Postgres can keep it: no NUL, no half of a surrogate pair. */
+const text = z.string().refine((value) => !value.includes('\0') && value.isWellFormed(), {
+  error: 'must be well-formed Unicode without NUL',
+})
+
+const asOlderCallersSay = { workspace_id: z.string().optional(), user_id: z.string().optional() }
+
+const CURSOR = /^(\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z)_([0-9a-f-]{36})$/
+
+/** Where the page before ended: its `next_cursor`. */
+const cursor = z.string().refine(
+  (value) => {
+    const [, createdAt, id] = CURSOR.exec(value) ?? []
+    return z.iso.datetime().safeParse(createdAt).success && z.uuid().safeParse(id).success
+  },
+  { error: 'is not a next_cursor' },
+)
+
+/** One page of a list, newest first. */
+const page = (usual: number, most: number) => ({
+  limit: z.coerce.number().int().min(1).max(most).default(usual),
+  cursor: cursor.optional(),
+})
 
 export const basket = z.object({
   id: z.uuid(),
@@ -9,14 +39,14 @@ export const basket = z.object({
   name: z.string(),
   status: z.enum(['active', 'archived']),
   metadata: z.record(z.string(), z.unknown()),
+  /** `user:<id>`, or `service:<name>` where nobody is behind it. */
   created_by: z.string(),
   created_at: z.iso.datetime(),
 })
 export type Basket = z.output<typeof basket>
 
 /**
- * The workspace is the one in the caller's token. `workspace_id` and `user_id` may be sent, as older callers do, but
- * only if they say the same as the token.
+ * A caller that chooses the `id` may ask twice: the same basket again is answered 200, another one under that id 409.
  */
 export const createBasket = endpoint({
   service,
@@ -24,10 +54,10 @@ export const createBasket = endpoint({
   path: '/api/baskets',
   summary: 'Create a basket in the workspace of the token',
   body: z.strictObject({
-    name: z.string().trim().min(1).max(200),
+    id: z.uuid().optional(),
+    name: text.trim().min(1).max(200),
     metadata: z.record(z.string(), z.unknown()).default({}),
-    workspace_id: z.string().optional(),
-    user_id: z.string().optional(),
+    ...asOlderCallersSay,
   }),
   output: basket,
   status: 201,
@@ -37,16 +67,17 @@ export const listBaskets = endpoint({
   service,
   method: 'GET',
   path: '/api/baskets',
-  summary: 'The baskets of the workspace, newest first; `ids` (comma-separated) fetches a batch',
+  summary:
+    'The baskets of the workspace, newest first; or, with `ids` (comma-separated), all of those that exist',
   query: z.strictObject({
     ids: z
       .string()
-      .transform((text) => text.split(','))
+      .transform((list) => list.split(','))
       .pipe(z.array(z.uuid()).min(1).max(100))
       .optional(),
-    limit: z.coerce.number().int().min(1).max(100).default(50),
+    ...page(50, 100),
   }),
-  output: z.object({ items: z.array(basket) }),
+  output: z.object({ items: z.array(basket), next_cursor: z.string().nullable() }),
 })
 
 export const getBasket = endpoint({
@@ -76,6 +107,7 @@ export const rawDump = z.object({
   created_by: z.string(),
   created_at: z.iso.datetime(),
 })
+export type RawDump = z.output<typeof rawDump>
 
 export const createDump = endpoint({
   service,
@@ -84,10 +116,9 @@ export const createDump = endpoint({
   summary: 'Put raw text into a basket',
   body: z.strictObject({
     basket_id: z.uuid(),
-    content: z.string().min(1).max(500_000),
-    source: z.string().max(500).optional(),
-    workspace_id: z.string().optional(),
-    user_id: z.string().optional(),
+    content: text.min(1).max(500_000),
+    source: text.max(500).optional(),
+    ...asOlderCallersSay,
   }),
   output: rawDump,
   status: 201,
@@ -99,6 +130,6 @@ export const listDumps = endpoint({
   path: '/api/baskets/:id/dumps',
   summary: 'The raw dumps of a basket, newest first',
   params: z.object({ id: z.uuid() }),
-  query: z.strictObject({ limit: z.coerce.number().int().min(1).max(100).default(50) }),
-  output: z.object({ items: z.array(rawDump) }),
+  query: z.strictObject(page(10, 20)),
+  output: z.object({ items: z.array(rawDump), next_cursor: z.string().nullable() }),
 })

@@ -28,7 +28,7 @@ const GONE_MESSAGES =
  */
 export function asProblem(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof Problem) return error
-  if (isOutOfReach(error)) return unavailable('The database', { cause: error })
+  if (isOutOfReach(error) || isLoginError(error)) return unavailable('The database', { cause: error })
   const code = codeOf(error)
   if (code !== undefined && CONTENTION.has(code)) {
     const detail = 'Another request is at work on the same data.'
@@ -49,10 +49,14 @@ export function isOutOfReach(error: unknown): boolean {
   return NETWORK_CODES.has(code) || SERVER_GONE.has(code) || code.startsWith('08')
 }
 
-/** True when the role, its password or the database itself is refused: no retry mends that. */
+/** True when the role, its password or the database itself is refused. At start, no retry mends that. */
 export function isRefusedLogin(error: unknown): error is Error {
+  return isLoginError(error) || codeOf(error) === '42501'
+}
+
+function isLoginError(error: unknown): boolean {
   const code = codeOf(error)
-  return code !== undefined && ['28P01', '28000', '3D000', '42501'].includes(code)
+  return code !== undefined && ['28P01', '28000', '3D000'].includes(code)
 }
 
 /** True when a row with that key is already there; with `constraint`, only for that one. */

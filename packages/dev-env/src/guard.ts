@@ -14,7 +14,7 @@ kill -s KILL "$1" 2>/dev/null
 if [ -n "$3" ]; then rm -rf -- "$3"; fi
 `
 
-export type Guard = {
+export interface Guard {
   /** Lets go: from now on the process may outlive this one. Call it when the guarded process has ended. */
   release: () => void
 }

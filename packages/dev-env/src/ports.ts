@@ -22,10 +22,16 @@ export class PortTakenError extends Error {
   }
 }
 
-/** `count` different ports of 127.0.0.1 that were free a moment ago: all are held until the last one is known. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => listenAnywhere()))
-  const ports = servers.map((server) => portOf(server))
+/**
+ * `count` different ports of 127.0.0.1, none of them in `except`, that were free a moment ago: all are held until the
+ * last one is known.
+ */
+export async function freePorts(count: number, except: readonly number[] = []): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count + except.length }, () => listenAnywhere()))
+  const ports = servers
+    .map((server) => portOf(server))
+    .filter((port) => !except.includes(port))
+    .slice(0, count)
   await Promise.all(servers.map((server) => close(server)))
   return ports
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { stateFolder } from './folders.ts'
 
 /** The secrets of a development platform; all stay the same as long as its state folder does. */
-export type Secrets = {
+export interface Secrets {
   /** 32 bytes in base64url: what a service proves itself with (SERVICE_SECRET). */
   serviceSecret: (service: string) => string
   /** 32 bytes in base64: what auth-service's signing keys are encrypted with at rest. */

@@ -7,7 +7,7 @@ import { perService, urlVariable, type PerService } from './services.ts'
 
 export type Environment = Record<string, string>
 
-export type Wiring = {
+export interface Wiring {
   /** Where each service is, e.g. `http://127.0.0.1:8080`. */
   urls: PerService<string>
   /** Connection strings per service; see startPostgres. */

@@ -11,7 +11,12 @@ afterEach(() => receiver.close())
 const TRACE = 'a'.repeat(32)
 const id = (number: number) => number.toString(16).padStart(16, '0')
 
-type Options = { kind?: number; attributes?: Record<string, unknown>; traceId?: string; startMs?: number }
+interface Options {
+  kind?: number
+  attributes?: Record<string, unknown>
+  traceId?: string
+  startMs?: number
+}
 
 function span(
   spanId: number,

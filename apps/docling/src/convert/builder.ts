@@ -4,8 +4,14 @@ import { spreadSpans } from './grid.ts'
 import type { SpanningCell } from './grid.ts'
 import { toText } from './text-writer.ts'
 
-type OpenList = { ordered: boolean; next: number; item?: ListItem | undefined; definition?: boolean; implied?: boolean }
-type Flow = {
+interface OpenList {
+  ordered: boolean
+  next: number
+  item?: ListItem | undefined
+  definition?: boolean
+  implied?: boolean
+}
+interface Flow {
   blocks: Block[]
   runs: Run[]
   heading?: number | undefined
@@ -13,7 +19,11 @@ type Flow = {
   lists: OpenList[]
   listBlock?: ListItem[] | undefined
 }
-type OpenTable = { rows: SpanningCell[][]; outer: Flow; cell?: { colspan: number; rowspan: number } | undefined }
+interface OpenTable {
+  rows: SpanningCell[][]
+  outer: Flow
+  cell?: { colspan: number; rowspan: number } | undefined
+}
 
 /** Each level copies what is within; below this one the tags of tables only part paragraphs. */
 const MAX_TABLE_DEPTH = 16
@@ -222,7 +232,10 @@ function flattenTables(cell: Cell): Cell {
   if (typeof cell === 'string' || !cell.some((block) => block.kind === 'table')) return cell
   return cell.flatMap((block): Block[] =>
     block.kind === 'table'
-      ? block.rows.map((row) => ({ kind: 'paragraph', runs: [{ text: row.map(cellText).join(' '), style: {} }] }))
+      ? block.rows.map((row) => ({
+          kind: 'paragraph',
+          runs: [{ text: row.map(cellText).join(' '), style: {} }],
+        }))
       : [block],
   )
 }
@@ -234,6 +247,7 @@ function cellText(cell: Cell): string {
 function simplestCell(blocks: Block[]): Cell {
   const [first] = blocks
   if (!first) return ''
-  const plain = blocks.length === 1 && first.kind === 'paragraph' && first.runs.every((run) => isPlain(run.style))
+  const plain =
+    blocks.length === 1 && first.kind === 'paragraph' && first.runs.every((run) => isPlain(run.style))
   return plain ? plainText(first.runs) : blocks
 }

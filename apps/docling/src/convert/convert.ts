@@ -1,12 +1,15 @@
 import { ConversionError } from './conversion-error.ts'
 import type { Format } from './detect.ts'
 import { detectFormat } from './detect.ts'
-import type { Document } from './document.ts'
+import type { Block, Document } from './document.ts'
+import { plainText } from './document.ts'
 import { toMarkdown } from './markdown-writer.ts'
 import { toText } from './text-writer.ts'
 
+const MAX_TITLE_CHARS = 500
+
 /** A converted document. `text` is the plain text, `pages` is known for PDF only. */
-export type Converted = {
+export interface Converted {
   format: Format
   title?: string
   markdown: string
@@ -30,7 +33,9 @@ const READERS = {
  */
 export async function convert(name: string, bytes: Buffer, maxChars: number): Promise<Converted> {
   const format = detectFormat(name, bytes)
-  const { blocks, title, pages, warnings } = await READERS[format](bytes).catch(explain)
+  const document = await READERS[format](bytes).catch(explain)
+  const { blocks, pages, warnings } = document
+  const title = clean(document.title ?? firstHeading(blocks))
   const markdown = clean(toMarkdown(blocks, maxChars))
   if (markdown === '') throw new ConversionError('empty', 'holds no text')
   return {
@@ -38,9 +43,14 @@ export async function convert(name: string, bytes: Buffer, maxChars: number): Pr
     markdown,
     text: clean(toText(blocks)),
     warnings,
-    ...(title && { title: clean(title).slice(0, 500) }),
+    ...(title !== '' && { title: title.slice(0, MAX_TITLE_CHARS) }),
     ...(pages !== undefined && { pages }),
   }
+}
+
+function firstHeading(blocks: readonly Block[]): string {
+  const heading = blocks.find((block) => block.kind === 'heading' && block.level === 1)
+  return heading?.kind === 'heading' ? plainText(heading.runs) : ''
 }
 
 /** What a library throws at a hostile document names its own insides; only what a user can use of it goes on. */
@@ -55,7 +65,7 @@ function explain(error: unknown): never {
 function clean(text: string): string {
   return text
     .replace(/\r\n?/g, '\n')
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g, '')
+    .replace(/[^\P{Cc}\t\n]/gu, '')
     .toWellFormed()
     .trim()
 }

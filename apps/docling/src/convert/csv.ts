@@ -1,5 +1,4 @@
 import { CsvError, parse } from 'csv-parse/sync'
-
 import { ConversionError } from './conversion-error.ts'
 import { decodeText } from './decode.ts'
 import type { Document } from './document.ts'
@@ -40,7 +39,10 @@ export function sniffDelimiter(text: string): { delimiter: string; agreement: nu
     const counts = lines.map((line) => line.split(delimiter).length)
     const [cells, times] = mostFrequent(counts.filter((count) => count > 1))
     const agreement = times / lines.length
-    if (times > 0 && (!best || agreement > best.agreement || (agreement === best.agreement && cells > best.cells)))
+    if (
+      times > 0 &&
+      (!best || agreement > best.agreement || (agreement === best.agreement && cells > best.cells))
+    )
       best = { delimiter, agreement, cells }
   }
   return best && { delimiter: best.delimiter, agreement: best.agreement }

@@ -1,3 +1,5 @@
+import { TextDecoder } from 'node:util'
+
 /** Text files are judged by their first bytes; further in, a stray NUL is removed, not held against the file. */
 const SNIFFED_BYTES = 8192
 

@@ -83,7 +83,10 @@ function formatByBytes(bytes: Buffer, byName: Format | undefined): Format | unde
 }
 
 function textFormat(head: string, extension: string, byName: Format | undefined): Format {
-  const looksHtml = /^\ufeff?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--[^]{0,2000}?-->\s*)*<(?:!doctype\s+html|html)\b/i.test(head)
+  const looksHtml =
+    /^\ufeff?\s*(?:<\?xml[^>]{0,200}\?>\s*)?(?:<!--[^]{0,2000}?-->\s*)*<(?:!doctype\s+html|html)\b/i.test(
+      head,
+    )
   if (byName) {
     if (!isText(byName)) throw mismatch(extension, looksHtml ? 'HTML' : 'plain text')
     if (byName === 'csv' && looksHtml) throw mismatch(extension, 'HTML')
@@ -91,7 +94,10 @@ function textFormat(head: string, extension: string, byName: Format | undefined)
   }
   if (looksHtml) return 'html'
   if (extension !== '')
-    throw new ConversionError('unsupported_format', `has the extension .${extension}, which is not supported (${SUPPORTED})`)
+    throw new ConversionError(
+      'unsupported_format',
+      `has the extension .${extension}, which is not supported (${SUPPORTED})`,
+    )
   const table = sniffDelimiter(head)
   return table && head.includes('\n') && table.delimiter !== ':' && table.agreement > 0.9 ? 'csv' : 'md'
 }
@@ -113,7 +119,10 @@ function officeFormat(bytes: Buffer): Format {
 function compoundFile(bytes: Buffer): ConversionError {
   if (bytes.includes(Buffer.from('EncryptedPackage', 'utf16le')))
     return new ConversionError('encrypted', 'is protected with a password')
-  return new ConversionError('unsupported_format', `is a legacy Office file (.doc, .xls, .ppt), which is not supported (${SUPPORTED})`)
+  return new ConversionError(
+    'unsupported_format',
+    `is a legacy Office file (.doc, .xls, .ppt), which is not supported (${SUPPORTED})`,
+  )
 }
 
 function isText(format: Format): boolean {

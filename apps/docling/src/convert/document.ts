@@ -1,11 +1,25 @@
 /** How a stretch of text is set. `href` is where a link leads. */
-export type Style = { bold?: boolean; italic?: boolean; strike?: boolean; code?: boolean; href?: string }
+export interface Style {
+  bold?: boolean
+  italic?: boolean
+  strike?: boolean
+  code?: boolean
+  href?: string
+}
 
 /** Text in one style. A newline in `text` is a hard line break. */
-export type Run = { text: string; style: Style }
+export interface Run {
+  text: string
+  style: Style
+}
 
 /** `depth` is what the source said; writers close the gaps. A list is flat so that no nesting can exhaust the stack. */
-export type ListItem = { depth: number; marker: string; runs: Run[]; images: number }
+export interface ListItem {
+  depth: number
+  marker: string
+  runs: Run[]
+  images: number
+}
 
 /** A plain cell is its text; a cell with formatting or several paragraphs is blocks. */
 export type Cell = string | Block[]
@@ -19,7 +33,12 @@ export type Block =
   | { kind: 'image' }
 
 /** What every converter makes of its format, and what the writers turn into Markdown and text. */
-export type Document = { title?: string; blocks: Block[]; pages?: number; warnings: string[] }
+export interface Document {
+  title?: string
+  blocks: Block[]
+  pages?: number
+  warnings: string[]
+}
 
 /** @returns true if both set text alike, so that two runs may be one. */
 export function sameStyle(a: Style, b: Style): boolean {

@@ -1,5 +1,4 @@
 import mammoth from 'mammoth'
-
 import { ConversionError } from './conversion-error.ts'
 import type { Document } from './document.ts'
 import { readHtmlText } from './html.ts'
@@ -12,7 +11,9 @@ const STYLE_MAP = [
   "p[style-name='Title'] => h1:fresh",
   "p[style-name='Subtitle'] => p:fresh",
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((level) =>
-    ['heading', 'Heading'].map((name) => `p[style-name='${name} ${String(level)}'] => h${String(Math.min(level + 1, 6))}:fresh`),
+    ['heading', 'Heading'].map(
+      (name) => `p[style-name='${name} ${String(level)}'] => h${String(Math.min(level + 1, 6))}:fresh`,
+    ),
   ),
 ]
 
@@ -27,13 +28,7 @@ export async function readDocx(bytes: Buffer): Promise<Document> {
     throw new ConversionError('broken', 'is damaged: it has no list of content types')
   const { value, messages } = await toHtml(bytes)
   const warnings = [...new Set(messages.map((message) => message.message))]
-  const document = readHtmlText(value)
-  const title = document.blocks.find((block) => block.kind === 'heading' && block.level === 1)
-  return {
-    ...document,
-    ...(title?.kind === 'heading' && { title: title.runs.map((run) => run.text).join('') }),
-    warnings: warnings.slice(0, MAX_WARNINGS),
-  }
+  return { ...readHtmlText(value), warnings: warnings.slice(0, MAX_WARNINGS) }
 }
 
 async function toHtml(buffer: Buffer) {

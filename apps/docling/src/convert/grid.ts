@@ -2,7 +2,11 @@ import { ConversionError } from './conversion-error.ts'
 import type { Cell } from './document.ts'
 
 /** A cell as the source wrote it, before its spans are spread over the grid. */
-export type SpanningCell = { cell: Cell; colspan: number; rowspan: number }
+export interface SpanningCell {
+  cell: Cell
+  colspan: number
+  rowspan: number
+}
 
 /** Slots of one table after spans are spread. A 40-byte `<td colspan=1000 rowspan=65534>` must not become 65 million. */
 const MAX_TABLE_SLOTS = 1_000_000
@@ -30,7 +34,9 @@ export function spreadSpans(rows: readonly SpanningCell[][]): Cell[][] {
     }
   })
   const telling = grid.filter((row, index) => !repeatsInNextRow(row, grid[index + 1]))
-  return padRows(telling.map((row) => Array.from(row, (spanning, column) => cellAt(spanning, row[column - 1]))))
+  return padRows(
+    telling.map((row) => Array.from(row, (spanning, column) => cellAt(spanning, row[column - 1]))),
+  )
 }
 
 /** Plain text is repeated along the row; formatted content, images above all, appears once. */

@@ -8,7 +8,7 @@ const MAX_HREF_CHARS = 4096
  */
 export function safeHref(href: string | undefined): string | undefined {
   // URL parsers skip tabs, newlines and control characters, so `java\nscript:` has to be seen as one word here too.
-  const cleaned = href?.replace(/[\u0000-\u001f\u007f]/g, '').trim()
+  const cleaned = href?.replace(/\p{Cc}/gu, '').trim()
   if (!cleaned || cleaned.length > MAX_HREF_CHARS) return undefined
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(cleaned)?.[1]
   if (scheme && !SCHEMES.has(scheme.toLowerCase())) return undefined

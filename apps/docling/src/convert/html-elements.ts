@@ -1,5 +1,4 @@
 import type { DefaultTreeAdapterTypes } from 'parse5'
-
 import type { BlockBuilder } from './builder.ts'
 import type { Style } from './document.ts'
 import { safeHref } from './href.ts'
@@ -12,7 +11,12 @@ export type ElementRule =
   | { kind: 'transparent' }
   | { kind: 'inline'; style: Style }
   | { kind: 'write'; write: (builder: BlockBuilder, style: Style, text: () => string) => void }
-  | { kind: 'block'; open: (b: BlockBuilder) => void; close: (b: BlockBuilder) => void; resetsStyle?: boolean }
+  | {
+      kind: 'block'
+      open: (b: BlockBuilder) => void
+      close: (b: BlockBuilder) => void
+      resetsStyle?: boolean
+    }
 
 type MakeRule = (element: Element) => ElementRule
 
@@ -64,7 +68,10 @@ const RULES: Readonly<Record<string, MakeRule>> = {
   textarea: () => ({ kind: 'write', write: (b, style, text) => b.text(text(), style) }),
   input: (element) => {
     if (attribute(element, 'type')?.toLowerCase() !== 'checkbox') return SKIP
-    return { kind: 'write', write: (b, style) => b.checkbox(attribute(element, 'checked') !== undefined, style) }
+    return {
+      kind: 'write',
+      write: (b, style) => b.checkbox(attribute(element, 'checked') !== undefined, style),
+    }
   },
   ul: () => list(false),
   ol: (element) => list(true, number(element, 'start')),
@@ -77,7 +84,12 @@ const RULES: Readonly<Record<string, MakeRule>> = {
   dl: () => list(false),
   dt: () => ({ kind: 'block', open: (b) => b.openItem(), close: (b) => b.endParagraph() }),
   dd: () => ({ kind: 'block', open: (b) => b.openDefinition(), close: (b) => b.closeDefinition() }),
-  table: () => ({ kind: 'block', open: (b) => b.openTable(), close: (b) => b.closeTable(), resetsStyle: true }),
+  table: () => ({
+    kind: 'block',
+    open: (b) => b.openTable(),
+    close: (b) => b.closeTable(),
+    resetsStyle: true,
+  }),
   tr: () => ({ kind: 'block', open: (b) => b.openRow(), close: (b) => b.endParagraph() }),
   td: cell,
   th: cell,

@@ -1,6 +1,5 @@
 import type { DefaultTreeAdapterTypes } from 'parse5'
 import { defaultTreeAdapter, parse, parseFragment } from 'parse5'
-
 import type { BlockBuilder } from './builder.ts'
 import { createBlockBuilder } from './builder.ts'
 import { decodeText } from './decode.ts'
@@ -9,7 +8,12 @@ import { ruleFor } from './html-elements.ts'
 
 type Node = DefaultTreeAdapterTypes.Node
 type Element = DefaultTreeAdapterTypes.Element
-type Frame = { children: readonly Node[]; next: number; style: Style; leave?: (() => void) | undefined }
+interface Frame {
+  children: readonly Node[]
+  next: number
+  style: Style
+  leave?: (() => void) | undefined
+}
 
 /**
  * Reads an HTML page. Nothing is fetched or run: scripts, styles, hidden elements and the content of frames are left
@@ -54,7 +58,11 @@ function writeHtml(nodes: readonly Node[], builder: BlockBuilder, style: Style) 
   }
 }
 
-function enter(element: Element, builder: BlockBuilder, style: Style): Omit<Frame, 'children' | 'next'> | undefined {
+function enter(
+  element: Element,
+  builder: BlockBuilder,
+  style: Style,
+): Omit<Frame, 'children' | 'next'> | undefined {
   const rule = ruleFor(element)
   switch (rule.kind) {
     case 'skip':

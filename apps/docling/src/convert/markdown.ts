@@ -2,7 +2,6 @@ import type { Nodes, Root } from 'mdast'
 import { fromMarkdown } from 'mdast-util-from-markdown'
 import { gfmFromMarkdown } from 'mdast-util-gfm'
 import { gfm } from 'micromark-extension-gfm'
-
 import type { BlockBuilder } from './builder.ts'
 import { createBlockBuilder } from './builder.ts'
 import { decodeText } from './decode.ts'
@@ -10,8 +9,16 @@ import type { Document, Style } from './document.ts'
 import { safeHref } from './href.ts'
 import { writeHtmlFragment } from './html.ts'
 
-type Frame = { children: readonly Nodes[]; next: number; style: Style; leave?: (() => void) | undefined }
-type Inside = { style: Style; leave?: () => void }
+interface Frame {
+  children: readonly Nodes[]
+  next: number
+  style: Style
+  leave?: (() => void) | undefined
+}
+interface Inside {
+  style: Style
+  leave?: () => void
+}
 type Definitions = ReadonlyMap<string, string>
 
 /** Reads Markdown (CommonMark with GitHub's extensions) or plain text. Raw HTML blocks are read as HTML. */
@@ -28,7 +35,9 @@ export function readMarkdown(bytes: Uint8Array): Document {
 /** Walks with a stack of its own; quotes and lists nest as deep as the author of a hostile file likes. */
 function write(root: Root, builder: BlockBuilder) {
   const definitions: Definitions = new Map(
-    root.children.flatMap((node) => (node.type === 'definition' ? [[node.identifier, node.url] as const] : [])),
+    root.children.flatMap((node) =>
+      node.type === 'definition' ? [[node.identifier, node.url] as const] : [],
+    ),
   )
   const stack: Frame[] = [{ children: root.children, next: 0, style: {} }]
   for (let frame = stack.at(-1); frame; frame = stack.at(-1)) {
@@ -85,7 +94,12 @@ function enter(node: Nodes, b: BlockBuilder, style: Style, definitions: Definiti
   }
 }
 
-function enterPhrase(node: Nodes, b: BlockBuilder, style: Style, definitions: Definitions): Inside | undefined {
+function enterPhrase(
+  node: Nodes,
+  b: BlockBuilder,
+  style: Style,
+  definitions: Definitions,
+): Inside | undefined {
   switch (node.type) {
     case 'text':
       b.text(node.value, style)

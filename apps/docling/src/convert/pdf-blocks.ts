@@ -18,7 +18,11 @@ type Open =
   | { kind: 'item'; marker: string; lines: Line[]; firstText: string }
 
 /** How the body is set, and what differs from it: sizes of headings, largest first, whose rank is the level. */
-type Typography = { size: number; font: string; headingSizes: number[] }
+interface Typography {
+  size: number
+  font: string
+  headingSizes: number[]
+}
 
 /** Turns lines in reading order into headings, paragraphs and lists. */
 export function toBlocks(lines: readonly Line[]): Block[] {
@@ -46,19 +50,26 @@ function readTypography(lines: readonly Line[]): Typography {
     fonts.set(font, (fonts.get(font) ?? 0) + text.length)
   }
   const size = mostUsed(sizes) ?? 0
-  const headingSizes = [...sizes.keys()].filter((other) => other >= size * HEADING_RATIO).toSorted((p, q) => q - p)
+  const headingSizes = [...sizes.keys()]
+    .filter((other) => other >= size * HEADING_RATIO)
+    .toSorted((p, q) => q - p)
   return { size, font: mostUsed(fonts) ?? '', headingSizes }
 }
 
 function mostUsed<T>(tally: ReadonlyMap<T, number>): T | undefined {
-  return [...tally].reduce<[T, number] | undefined>((top, entry) => (top && top[1] >= entry[1] ? top : entry), undefined)?.[0]
+  return [...tally].reduce<[T, number] | undefined>(
+    (top, entry) => (top && top[1] >= entry[1] ? top : entry),
+    undefined,
+  )?.[0]
 }
 
 function headingLevel(line: Line, before: Open | undefined, typography: Typography): number | undefined {
   if (line.text.length > MAX_HEADING_CHARS || !/\p{L}/u.test(line.text)) return undefined
   const rank = typography.headingSizes.indexOf(line.size)
   if (rank >= 0) return Math.min(rank + 1, MAX_LEVEL)
-  return isSetApart(line, before, typography) ? Math.min(typography.headingSizes.length + 1, MAX_LEVEL) : undefined
+  return isSetApart(line, before, typography)
+    ? Math.min(typography.headingSizes.length + 1, MAX_LEVEL)
+    : undefined
 }
 
 /** In the body's size but another face, after a gap, short and without a full stop: a heading in bold. */
@@ -82,7 +93,7 @@ function listMarker(text: string): { marker: string; firstText: string } | undef
 
 function isNextLine(open: Open, line: Line): boolean {
   const last = open.lines.at(-1)
-  if (!last || last.page !== line.page) return false
+  if (last?.page !== line.page) return false
   const drop = last.y - line.y
   return drop > 0 && drop <= MAX_LEADING * Math.max(last.size, line.size)
 }
@@ -92,7 +103,8 @@ function continues(open: Open, line: Line): boolean {
   const first = open.lines[0]
   if (!last || !first || Math.abs(last.size - line.size) > 0.1 * last.size) return false
   // Over the end of a column or page a paragraph goes on if it stopped in mid-sentence.
-  if (!isNextLine(open, line)) return isJump(last, line) && /[^.!?:;]$/.test(last.text) && /^\p{Ll}/u.test(line.text)
+  if (!isNextLine(open, line))
+    return isJump(last, line) && /[^.!?:;]$/.test(last.text) && /^\p{Ll}/u.test(line.text)
   if (open.kind === 'item') return line.x > first.x + 0.3 * line.size
   const isIndented = line.x > last.x + INDENT * line.size && open.lines.length > 1
   const endedShort = /[.!?:]$/.test(last.text) && last.right < line.right - 8 * line.size
@@ -112,7 +124,11 @@ function mergeItems(groups: readonly Open[]): Block[] {
     if (group.kind !== 'item') {
       indents = []
       const runs = [{ text: joinLines(group.lines.map((line) => line.text)), style: {} }]
-      blocks.push(group.kind === 'heading' ? { kind: 'heading', level: group.level, runs } : { kind: 'paragraph', runs })
+      blocks.push(
+        group.kind === 'heading'
+          ? { kind: 'heading', level: group.level, runs }
+          : { kind: 'paragraph', runs },
+      )
       continue
     }
     indents = [...indents.filter((x) => x < first.x - INDENT * first.size), first.x]

@@ -66,7 +66,11 @@ function joinRows(segments: readonly Segment[]): Segment[] {
   const rows: Segment[] = []
   for (const segment of segments) {
     const row = rows.at(-1)
-    if (row && Math.abs(row.y - segment.y) < SAME_ROW * Math.min(row.size, segment.size) && row.right <= segment.x) {
+    if (
+      row &&
+      Math.abs(row.y - segment.y) < SAME_ROW * Math.min(row.size, segment.size) &&
+      row.right <= segment.x
+    ) {
       row.text = row.rtl && segment.rtl ? `${segment.text} ${row.text}` : `${row.text} ${segment.text}`
       row.font = row.font === segment.font ? row.font : ''
       row.right = segment.right

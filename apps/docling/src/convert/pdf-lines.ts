@@ -1,10 +1,16 @@
 import { inReadingOrder } from './pdf-columns.ts'
 
 /** What is used of a pdf.js text item. Lengths are in points; `transform` is [a b c d x y]. */
-type Item = { str: string; dir: string; width: number; transform: number[]; fontName: string }
+interface Item {
+  str: string
+  dir: string
+  width: number
+  transform: number[]
+  fontName: string
+}
 
 /** Text on one baseline without a wide gap. `y` grows upwards, as in PDF; `font` is a name without meaning. */
-export type Segment = {
+export interface Segment {
   text: string
   x: number
   right: number
@@ -38,7 +44,7 @@ export function toLines(items: readonly Item[], page: number): Line[] {
 
 function toGlyphs(item: Item): Glyphs[] {
   const [a = 0, b = 0, c = 0, d = 0, x = 0, y = 0] = item.transform
-  const text = item.str.replace(/[\u0000-\u001f\u00ad]/g, '')
+  const text = item.str.replace(/[\u00ad]|(?![\u0080-\u009f])\p{Cc}/gu, '')
   if (text.trim() === '' || Math.abs(b) > MAX_SLANT * Math.abs(a) || a < 0) return []
   const size = Math.hypot(c, d)
   return [{ text, x, right: x + item.width, y, size, font: item.fontName, rtl: item.dir === 'rtl' }]

@@ -1,6 +1,5 @@
 import { getDocument, VerbosityLevel } from 'pdfjs-dist/legacy/build/pdf.mjs'
 import type { PDFDocumentProxy, PDFPageProxy } from 'pdfjs-dist/legacy/build/pdf.mjs'
-
 import { ConversionError } from './conversion-error.ts'
 import type { Document } from './document.ts'
 import { toBlocks } from './pdf-blocks.ts'
@@ -50,9 +49,11 @@ async function readPages(pdf: PDFDocumentProxy, bytes: Buffer): Promise<Document
   if (silent === pages.length)
     throw new ConversionError('empty', 'holds no text; it is probably a scan, and text in images is not read')
   const warnings: string[] = []
-  if (unreadable.length > 0) warnings.push(`Pages that cannot be read were left out: ${listNumbers(unreadable)}.`)
+  if (unreadable.length > 0)
+    warnings.push(`Pages that cannot be read were left out: ${listNumbers(unreadable)}.`)
   if (silent > 0) warnings.push(`Pages without text: ${String(silent)} of ${String(pdf.numPages)}.`)
-  if (!bytes.subarray(-END_MARK_BYTES).includes('%%EOF')) warnings.push('The file has no end mark; it may be cut short.')
+  if (!bytes.subarray(-END_MARK_BYTES).includes('%%EOF'))
+    warnings.push('The file has no end mark; it may be cut short.')
   const title = await readTitle(pdf)
   return {
     ...(title && { title }),
@@ -74,7 +75,8 @@ async function readPage(page: PDFPageProxy, number: number): Promise<Line[]> {
 
 async function readTitle(pdf: PDFDocumentProxy): Promise<string | undefined> {
   const { info } = await pdf.getMetadata().catch(() => ({ info: {} }))
-  const title = 'Title' in info && typeof info.Title === 'string' ? info.Title.replace(/\s+/g, ' ').trim() : ''
+  const title =
+    'Title' in info && typeof info.Title === 'string' ? info.Title.replace(/\s+/g, ' ').trim() : ''
   return title || undefined
 }
 

@@ -10,5 +10,4 @@ export interface Job {
 
 /** What a worker sends back, once per job. */
 export type Outcome =
-  | { ok: true; converted: Converted }
-  | { ok: false; failure: ConversionFailure; message: string }
+  { ok: true; converted: Converted } | { ok: false; failure: ConversionFailure; message: string }

@@ -1,5 +1,4 @@
 import { crc32, inflateRawSync } from 'node:zlib'
-
 import { ConversionError } from './conversion-error.ts'
 
 /** What an office document may unpack to. A member is inflated once here, with these bounds, before anything parses it. */
@@ -18,7 +17,7 @@ const LOCAL_HEADER = 0x04034b50
 const END_BYTES = 22
 const MAX_COMMENT_BYTES = 0xffff
 
-type Member = {
+interface Member {
   name: string
   flags: number
   method: number
@@ -36,9 +35,13 @@ export function listMembers(archive: Buffer): Member[] {
   const end = findEnd(archive)
   const count = archive.readUInt16LE(end + 10)
   let at = archive.readUInt32LE(end + 16)
-  if (count === 0xffff || at === 0xffffffff) throw new ConversionError('broken', 'is a ZIP64 archive, which no document needs')
+  if (count === 0xffff || at === 0xffffffff)
+    throw new ConversionError('broken', 'is a ZIP64 archive, which no document needs')
   if (count > LIMITS.members)
-    throw new ConversionError('too_large', `its archive has ${String(count)} members, more than ${String(LIMITS.members)}`)
+    throw new ConversionError(
+      'too_large',
+      `its archive has ${String(count)} members, more than ${String(LIMITS.members)}`,
+    )
   const members: Member[] = []
   for (let n = 0; n < count; n++) {
     if (at + 46 > archive.length || archive.readUInt32LE(at) !== DIRECTORY_ENTRY) throw damaged('directory')
@@ -92,7 +95,8 @@ function checkMember(archive: Buffer, member: Member) {
 
 function unpack(packed: Buffer, member: Member): Buffer {
   if (member.method === 0) return packed
-  if (member.method !== 8) throw new ConversionError('broken', 'is packed by a method that documents do not use')
+  if (member.method !== 8)
+    throw new ConversionError('broken', 'is packed by a method that documents do not use')
   try {
     // One byte more than declared is enough to see the lie without unpacking it.
     return inflateRawSync(packed, { maxOutputLength: member.size + 1 })
@@ -111,7 +115,9 @@ function findEnd(archive: Buffer): number {
 }
 
 function isUnsafeName(name: string): boolean {
-  return name === '' || name.includes('\0') || /^[\\/]|^[a-z]:/i.test(name) || name.split(/[\\/]/).includes('..')
+  return (
+    name === '' || name.includes('\0') || /^[\\/]|^[a-z]:/i.test(name) || name.split(/[\\/]/).includes('..')
+  )
 }
 
 function damaged(what: string, cause?: unknown) {

@@ -2,7 +2,7 @@ import { Problem } from '@waybill/service-kit'
 import type { Answer, ChatEvent, Provider } from '../provider.ts'
 import { createPace } from '../text/pace.ts'
 import { DEFAULT_ENCODING } from '../tokens/encodings.ts'
-import type { Tokenizer } from '../tokens/tokenizer.ts'
+import type { Slice, Tokenizer } from '../tokens/tokenizer.ts'
 import { extractAnswer, rankByRelevance } from './answer.ts'
 import { replyTo } from './conversation.ts'
 import { hashEmbedding } from './embedding.ts'
@@ -29,7 +29,7 @@ export function createLocalProvider(tokenizer: Tokenizer): Provider {
 
     async *chat({ messages, maxTokens, inputTokens }, signal): AsyncGenerator<ChatEvent> {
       const whole = await replyTo(messages, signal)
-      const output = await tokenizer.prefix(whole, maxTokens, DEFAULT_ENCODING, signal)
+      const output = await startOf(whole, maxTokens, tokenizer, signal)
       for (const [piece] of output.text.matchAll(/\s*\S+|\s+$/g)) {
         signal.throwIfAborted()
         yield { kind: 'delta', text: piece }
@@ -76,4 +76,18 @@ export function createLocalProvider(tokenizer: Tokenizer): Provider {
       return Promise.resolve({ text: extractAnswer(question, best.item.text), sources })
     },
   }
+}
+
+/** The start of `text` that has at most `maxTokens` tokens. */
+async function startOf(
+  text: string,
+  maxTokens: number,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<Slice> {
+  for await (const slice of tokenizer.slices(text, maxTokens, DEFAULT_ENCODING, signal)) {
+    if (slice.tokens <= maxTokens) return slice
+    break
+  }
+  return { text: '', tokens: 0 }
 }

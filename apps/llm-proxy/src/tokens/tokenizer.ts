@@ -10,11 +10,14 @@ export interface Tokenizer {
   encode(text: string, encoding: EncodingName, signal?: AbortSignal): Promise<number[]>
   /** How many tokens `text` has. */
   count(text: string, encoding: EncodingName, signal?: AbortSignal): Promise<number>
-  /** The longest start of `text` that has at most `maxTokens` tokens and ends between two characters. */
-  prefix(text: string, maxTokens: number, encoding: EncodingName, signal?: AbortSignal): Promise<Prefix>
+  /**
+   * `text` in consecutive slices of at most `maxTokens` tokens, cut between words where it can be and between characters
+   * otherwise; only a character that has more tokens by itself makes a larger slice.
+   */
+  slices(text: string, maxTokens: number, encoding: EncodingName, signal?: AbortSignal): AsyncIterable<Slice>
 }
 
-export interface Prefix {
+export interface Slice {
   text: string
   tokens: number
 }
@@ -61,16 +64,22 @@ export function createTokenizer(): Tokenizer {
       for await (const tokens of tokensOf(text, name, signal)) count += tokens.length
       return count
     },
-    async prefix(text, maxTokens, name, signal) {
-      let bytes = ''
-      let count = 0
+    async *slices(text, maxTokens, name, signal) {
+      let open: string[] = []
       for await (const tokens of tokensOf(text, name, signal)) {
-        const fitting = tokens.slice(0, maxTokens - count)
-        bytes += fitting.join('')
-        count += fitting.length
-        if (fitting.length < tokens.length) return { text: wholeCharacters(bytes), tokens: count }
+        if (open.length > 0 && open.length + tokens.length > maxTokens) {
+          yield sliceOf(open)
+          open = []
+        }
+        for (const group of groupsOf(tokens, maxTokens)) {
+          if (open.length > 0 && open.length + group.length > maxTokens) {
+            yield sliceOf(open)
+            open = []
+          }
+          open.push(...group)
+        }
       }
-      return { text, tokens: count }
+      if (open.length > 0) yield sliceOf(open)
     },
   }
 }
@@ -99,7 +108,21 @@ function bytesOf(text: string): string {
   return Buffer.from(text, 'utf8').toString('latin1')
 }
 
-/** The text of `bytes`, without the beginning of a character at its end. */
-function wholeCharacters(bytes: string): string {
-  return new TextDecoder().decode(Buffer.from(bytes, 'latin1'), { stream: true })
+function sliceOf(tokens: readonly string[]): Slice {
+  return { text: Buffer.from(tokens.join(''), 'latin1').toString('utf8'), tokens: tokens.length }
+}
+
+/** `tokens` in groups of at most `max` that end between two characters. */
+function* groupsOf(tokens: string[], max: number): Generator<string[]> {
+  for (let start = 0, end = 0; start < tokens.length; start = end) {
+    end = Math.min(start + max, tokens.length)
+    while (end > start + 1 && continuesCharacter(tokens[end])) end--
+    while (continuesCharacter(tokens[end])) end++
+    yield tokens.slice(start, end)
+  }
+}
+
+/** Says whether a token begins with a continuation byte of UTF-8 (RFC 3629 section 3). */
+function continuesCharacter(token: string | undefined): boolean {
+  return token !== undefined && (token.charCodeAt(0) & 0xc0) === 0x80
 }

@@ -2,7 +2,12 @@ import { authService } from '@waybill/contracts'
 import type { Secrets } from '../secrets.ts'
 
 /** A user to log in with. */
-export type Account = { username: string; password: string; user_id: string; role: string }
+export interface Account {
+  username: string
+  password: string
+  user_id: string
+  role: string
+}
 
 const USERNAMES = ['demo', 'guest']
 

@@ -1,6 +1,6 @@
 import { SERVICES, type ServiceName } from '@waybill/contracts'
 import { freePorts, portIsFree, PortTakenError } from '../ports.ts'
-import { perService, portFrom, portVariable, type PerService } from '../services.ts'
+import { portFrom, portVariable, type PerService } from '../services.ts'
 
 /** Ports by number, of services and of the platform's own parts. */
 export type PlatformPorts = Partial<PerService<number>> & { postgres?: number; traces?: number }
@@ -22,10 +22,12 @@ export async function choosePorts({ postgres, traces, ...wanted }: PlatformPorts
       throw new PortTakenError(port, service, portVariable(service))
     }
   }
-  const free = await freePorts(SERVICES.length)
-  // As many free ports as services: the index of one always finds its port.
-  const services = perService((service) => wanted[service] ?? (free[SERVICES.indexOf(service)] as number))
-  return { services, postgres, traces }
+  const asked = [postgres, traces, ...Object.values(wanted)].filter((port) => port !== undefined)
+  const free = await freePorts(SERVICES.length, asked)
+  const services = SERVICES.map((service, index) => [service, wanted[service] ?? free[index]] as const)
+  // There are as many free ports as services, so none of them is undefined.
+  return { services: Object.fromEntries(services) as PerService<number>, postgres, traces }
+}
 }
 
 /** The ports that the environment asks for: `GATEWAY_PORT`, ..., `POSTGRES_PORT`, `TRACES_PORT`. Throws on what is no port. */

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { guardProcess } from '../guard.ts'
 import type { Environment } from '../service-environment.ts'
 
-export type ServiceCommand = {
+export interface ServiceCommand {
   /** Arguments of node. */
   args: readonly string[]
   cwd: string
@@ -12,7 +12,7 @@ export type ServiceCommand = {
   log: (line: string) => void
 }
 
-export type ServiceProcess = {
+export interface ServiceProcess {
   pid: number | undefined
   kill: (signal: NodeJS.Signals) => void
   /** Resolves when the process has ended and all that it printed has been read. */
@@ -20,7 +20,11 @@ export type ServiceProcess = {
 }
 
 /** `lines` are the last that it printed: of stderr if there are any, else of stdout. */
-export type Ended = { code: number | null; signal: NodeJS.Signals | null; lines: readonly string[] }
+export interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  lines: readonly string[]
+}
 
 const LAST_LINES = 15
 

@@ -6,9 +6,9 @@ import { waitUntilReady } from './readiness.ts'
 import { startServiceProcess } from './service-process.ts'
 import { describeEnd, supervise } from './supervisor.ts'
 
-export type Services = {
+export interface Services {
   /** Resolves when all are ready. Throws when one ends before, with its name and last lines, or takes too long. */
-  ready: (urls: PerService<string>) => Promise<void>
+  ready: (urls: PerService<string>, signal?: AbortSignal) => Promise<void>
   pids: () => PerService<number | undefined>
   kill: (service: ServiceName, signal?: NodeJS.Signals) => void
   close: () => Promise<void>
@@ -40,15 +40,16 @@ export function startServices(
     })
   })
   return {
-    ready: async (urls) => {
+    ready: async (urls, signal) => {
       const over = new AbortController()
+      const ends = signal ? AbortSignal.any([over.signal, signal]) : over.signal
       const failures = SERVICES.map(async (service) => {
         const ended = await running[service].failed
         throw new Error(
           `${service} ended ${describeEnd(ended)} before it was ready:\n${ended.lines.join('\n')}`,
         )
       })
-      const all = Promise.all(SERVICES.map((service) => waitUntilReady(urls[service], READY_MS, over.signal)))
+      const all = Promise.all(SERVICES.map((service) => waitUntilReady(urls[service], READY_MS, ends)))
       try {
         await Promise.race([all, ...failures])
       } finally {

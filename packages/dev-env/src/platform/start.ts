@@ -1,8 +1,7 @@
-import { SERVICES, type ServiceName } from '@waybill/contracts'
+import type { ServiceName } from '@waybill/contracts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { stateFolder } from '../folders.ts'
+import { join, resolve } from 'node:path'
 import { startPostgres } from '../postgres/start.ts'
 import { loadSecrets } from '../secrets.ts'
 import { serviceEnvironments } from '../service-environment.ts'
@@ -12,7 +11,7 @@ import { seedAccounts, type Account } from './accounts.ts'
 import { choosePorts, type PlatformPorts } from './platform-ports.ts'
 import { startServices, type Services } from './services-group.ts'
 
-export type PlatformOptions = {
+export interface PlatformOptions {
   /** Ports by number; free ones for what is left out, and 4318 for traces when that is free. */
   ports?: PlatformPorts
   /** Where data and secrets stay between runs. Without it all data are gone at `close()`. */
@@ -21,9 +20,11 @@ export type PlatformOptions = {
   env?: NodeJS.ProcessEnv
   /** What services and PostgreSQL print. `source` is `postgres` or the service's name. */
   log?: (source: string, line: string) => void
+  /** Aborts the start; startPlatform() then throws when all that had started is gone. */
+  signal?: AbortSignal
 }
 
-export type Platform = {
+export interface Platform {
   /** Base URL per service. */
   services: PerService<string>
   /** Base URL of the trace receiver and its page. */
@@ -50,12 +51,13 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     for (let next = cleanups.pop(); next; next = cleanups.pop()) await next()
   }
   try {
-    const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'waybill-platform-'))
-    if (options.dataDir === undefined) cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }))
+    const kept = options.dataDir === undefined ? undefined : resolve(options.dataDir)
+    const dataDir = kept ?? mkdtempSync(join(tmpdir(), 'waybill-platform-'))
+    if (kept === undefined) cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }))
     const ports = await choosePorts(options.ports ?? {})
-    const secrets = loadSecrets(options.dataDir ?? stateFolder())
+    const secrets = loadSecrets(kept)
     const postgres = await startPostgres({
-      ...(options.dataDir === undefined ? {} : { dataDir: join(dataDir, 'postgres') }),
+      ...(kept === undefined ? {} : { dataDir: join(kept, 'postgres') }),
       ...(ports.postgres === undefined ? {} : { port: ports.postgres }),
       passwordOf: secrets.databasePassword,
       log: (line) => {
@@ -75,7 +77,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     )
     const services: Services = startServices(environments, log)
     cleanups.push(services.close)
-    await services.ready(urls)
+    await services.ready(urls, options.signal)
+    options.signal?.throwIfAborted()
     const accounts = await seedAccounts(urls.gateway, secrets)
     return {
       services: urls,

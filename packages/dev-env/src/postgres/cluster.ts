@@ -7,9 +7,13 @@ import { unprivilegedUser } from './run-as.ts'
 import { PostgresStartError, startServer, type ServerOptions, type Server } from './server.ts'
 import { createCluster, superuserPassword } from './template.ts'
 
-export type ClusterOptions = { dataDir?: string; port?: number; log: (line: string) => void }
+export interface ClusterOptions {
+  dataDir?: string
+  port?: number
+  log: (line: string) => void
+}
 
-export type Cluster = {
+export interface Cluster {
   port: number
   pid: number
   password: string
@@ -59,7 +63,7 @@ async function startOnPort(
       return { port, server: await startServer({ ...options, port }) }
     } catch (error) {
       const lostRace =
-        error instanceof PostgresStartError && error.lines.some((line) => /could not bind/.test(line))
+        error instanceof PostgresStartError && error.lines.some((line) => line.includes('could not bind'))
       if (!lostRace || wanted !== undefined || attempt === PORT_ATTEMPTS) throw error
     }
   }

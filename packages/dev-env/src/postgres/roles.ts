@@ -1,7 +1,11 @@
 import pg from 'pg'
 
 /** A database and the roles that may enter it. */
-export type ServiceDatabase = { database: string; password: string; ownerPassword: string }
+export interface ServiceDatabase {
+  database: string
+  password: string
+  ownerPassword: string
+}
 
 const SAFE = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS'
 

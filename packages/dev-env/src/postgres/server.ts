@@ -5,7 +5,7 @@ import { guardProcess } from '../guard.ts'
 import type { Binaries } from './binaries.ts'
 import type { RunAs } from './run-as.ts'
 
-export type ServerOptions = {
+export interface ServerOptions {
   binaries: Binaries
   runAs: RunAs
   folder: string
@@ -16,7 +16,10 @@ export type ServerOptions = {
   log: (line: string) => void
 }
 
-export type Server = { pid: number; stop: () => Promise<void> }
+export interface Server {
+  pid: number
+  stop: () => Promise<void>
+}
 
 const SETTINGS = [
   'listen_addresses=127.0.0.1',

@@ -5,7 +5,7 @@ import { createServiceDatabases, databaseName } from './roles.ts'
 /** The services that keep something in Postgres. */
 export const DATABASE_SERVICES = ['auth-service', 'data_store', 'work-platform', 'substrate-api'] as const
 
-export type PostgresOptions = {
+export interface PostgresOptions {
   /** Where the data stay between runs. Without it the cluster is fresh, and gone at `close()`. */
   dataDir?: string
   /** A port of 127.0.0.1; without it any free one. */
@@ -18,7 +18,7 @@ export type PostgresOptions = {
   log?: (line: string) => void
 }
 
-export type Postgres = {
+export interface Postgres {
   port: number
   /** Process id of the server. */
   pid: number

@@ -1,7 +1,7 @@
 import { databaseName } from './roles.ts'
 import { startPostgres } from './start.ts'
 
-export type TestPostgres = {
+export interface TestPostgres {
   databaseUrl: string
   migrationUrl: string
   /** The superuser's connection string, to the service's database. */

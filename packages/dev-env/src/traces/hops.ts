@@ -1,7 +1,7 @@
 import type { AttributeValue, Span } from './otlp.ts'
 
 /** One stop of a request: the server span of one service. */
-export type Hop = {
+export interface Hop {
   spanId: string
   /** The nearest server span above it: the service that called, not the client span in between. Null at the root. */
   parentSpanId: string | null

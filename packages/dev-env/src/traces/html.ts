@@ -1,5 +1,7 @@
 /** Markup that is safe to send: every value in it has been escaped. */
-export type Html = { readonly markup: string }
+export interface Html {
+  readonly markup: string
+}
 
 type Value = string | number | Html | null | undefined | false | readonly Html[]
 

@@ -1,7 +1,7 @@
 import { RequestError } from './request-error.ts'
 
 /** A span as the store keeps it: of OTLP what the page and its API speak of. */
-export type Span = {
+export interface Span {
   traceId: string
   spanId: string
   parentSpanId: string | null

@@ -6,7 +6,7 @@ import { sendJson } from './respond.ts'
 import { show } from './show.ts'
 import { createTraceStore, type TraceStore } from './store.ts'
 
-export type ReceiverOptions = {
+export interface ReceiverOptions {
   /** A port of 127.0.0.1 and no other. */
   port?: number
   /** A port that is nice to have: when it is taken, any free one does. */
@@ -15,7 +15,12 @@ export type ReceiverOptions = {
   maxTraces?: number
 }
 
-export type TraceReceiver = { url: string; port: number; store: TraceStore; close: () => Promise<void> }
+export interface TraceReceiver {
+  url: string
+  port: number
+  store: TraceStore
+  close: () => Promise<void>
+}
 
 /**
  * Takes OTLP/HTTP in JSON on 127.0.0.1 (spans are kept in memory; metrics and logs are accepted and dropped), and shows

@@ -3,7 +3,11 @@ import type { Span } from './otlp.ts'
 import type { Trace } from './store.ts'
 
 /** A line of the waterfall: a span in the order of the tree. */
-export type Row = { span: Span; depth: number; hop: Hop | undefined }
+export interface Row {
+  span: Span
+  depth: number
+  hop: Hop | undefined
+}
 
 /** The spans of a trace depth first, siblings by time; those whose parent never arrived count as roots. */
 export function rowsOf({ spans, hops }: Trace): Row[] {

@@ -2,7 +2,7 @@ import { hopsOf, type Hop } from './hops.ts'
 import type { Span } from './otlp.ts'
 
 /** A trace as the API gives it. */
-export type Trace = {
+export interface Trace {
   traceId: string
   /** The request id of its first hop. */
   requestId: string | null
@@ -11,7 +11,7 @@ export type Trace = {
   spans: Span[]
 }
 
-export type TraceStore = {
+export interface TraceStore {
   add: (spans: readonly Span[]) => void
   /** One trace by its id of 32 hexadecimal digits. */
   get: (traceId: string) => Trace | undefined

@@ -1,0 +1,65 @@
+import { createJwks, createServiceAuth } from '@waybill/auth'
+import type { KeySource } from '@waybill/auth'
+import { openDatabase } from '@waybill/database'
+import { createHttpClient } from '@waybill/http-client'
+import { createLogger, createService } from '@waybill/service-kit'
+import type { Logger, Service } from '@waybill/service-kit'
+import type { Backends } from './backend.ts'
+import { createLanceBackend } from './backends/lancedb.ts'
+import { createLanceTables } from './backends/lance-tables.ts'
+import { createPostgresBackend } from './backends/postgres.ts'
+import { createVectorCollections } from './backends/vector-collections.ts'
+import type { Config } from './config.ts'
+import { createJournal } from './journal.ts'
+import { createRecords } from './records.ts'
+import { backendRoutes } from './routes/backends.ts'
+import { recordRoutes } from './routes/records.ts'
+import { searchRoutes } from './routes/search.ts'
+import type { Tables } from './tables.ts'
+
+export interface Dependencies {
+  keys: KeySource
+  log: Logger
+}
+
+const NAME = 'data_store'
+
+/** The service, from its configuration: records of users in Postgres and LanceDB behind one API. */
+export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
+  const log = overrides.log ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
+  const client = createHttpClient({ service: NAME, config })
+  const keys = overrides.keys ?? createJwks(() => client.fetchJwks())
+  const { authenticate } = createServiceAuth({ config, keys, audiences: audiencesFor(config) })
+
+  const migrations = new URL('../migrations/', import.meta.url)
+  const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
+  const lance = config.LANCEDB_PATH === '' ? undefined : lanceTables(config, log)
+  const collections = createVectorCollections(database)
+  const maxDimensions = config.VECTOR_MAX_DIMENSIONS
+  const backends: Backends = new Map([
+    ['postgres', createPostgresBackend(database)],
+    ['lancedb', lance && createLanceBackend({ tables: lance, collections, maxDimensions })],
+  ])
+  const limits = { maxBytes: config.RECORD_MAX_BYTES, maxDepth: config.RECORD_MAX_DEPTH }
+  const records = createRecords(backends, createJournal(database, log), limits)
+
+  return createService({
+    name: NAME,
+    config,
+    logger: log,
+    authenticate,
+    routes: [...backendRoutes(backends), ...recordRoutes(records), ...searchRoutes(records)],
+    starting: [(signal) => database.start(signal), async () => lance?.start()],
+    readiness: { database: () => database.check() },
+    closing: [async () => lance?.close(), () => database.close(), () => client.close()],
+  })
+}
+
+/** A caller that passes the user's own token on instead of exchanging it sends the platform's audience. */
+function audiencesFor(config: Config): string[] {
+  return config.PROPAGATION_MODE === 'passthrough' ? [NAME, config.PLATFORM_AUDIENCE] : [NAME]
+}
+
+function lanceTables(config: Config, log: Logger) {
+  return createLanceTables({ path: config.LANCEDB_PATH, maintenanceMs: config.LANCEDB_MAINTENANCE_MS, log })
+}

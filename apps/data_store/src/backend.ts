@@ -1,0 +1,57 @@
+import type { AuditEntry } from '@waybill/database'
+import type { UserPrincipal } from '@waybill/service-kit'
+
+/** What a user keeps: any JSON object. */
+export type RecordData = Record<string, unknown>
+
+/** A record as every backend gives it back; times in ISO 8601. */
+export interface StoredRecord {
+  id: string
+  data: RecordData
+  version: number
+  owner: string
+  created_at: string
+  updated_at: string
+}
+
+/** A user's action on a collection: whose records are meant comes from here and from nowhere else. */
+export interface Operation {
+  principal: UserPrincipal
+  collection: string
+  /** What the audit row of its success says, for a backend that writes that row itself. */
+  succeeded: AuditEntry
+}
+
+export interface ListOptions {
+  limit: number
+  /** Only ids greater than this one. */
+  after: string | undefined
+  includeVector: boolean
+}
+
+export interface SearchOptions {
+  vector: readonly number[]
+  limit: number
+  includeVector: boolean
+}
+
+/**
+ * A place where records are kept. Whatever it is, it shows and touches the records of the operation's user only, and
+ * an id taken by somebody else is not taken. Ids, collection and data arrive checked.
+ */
+export interface Backend {
+  /** True when `create` and `delete` append `succeeded` in the transaction of their write. */
+  auditsWrites: boolean
+  /** Throws Problem `conflict` when the user has a record of that id, `unprocessable` when the data do not fit. */
+  create(operation: Operation, id: string, data: RecordData): Promise<StoredRecord>
+  read(operation: Operation, id: string): Promise<StoredRecord | undefined>
+  /** In the order of ids, byte by byte. */
+  list(operation: Operation, options: ListOptions): Promise<StoredRecord[]>
+  /** Whether there was one. */
+  delete(operation: Operation, id: string): Promise<boolean>
+  /** The nearest first, `score` being the cosine similarity. Absent where there is no search by vector. */
+  search?(operation: Operation, options: SearchOptions): Promise<(StoredRecord & { score: number })[]>
+}
+
+/** By name; undefined for one that is known but not configured. */
+export type Backends = ReadonlyMap<string, Backend | undefined>

@@ -1,0 +1,152 @@
+import type { Table } from '@lancedb/lancedb'
+import { Problem } from '@waybill/service-kit'
+import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
+import type { Backend, Operation, RecordData } from '../backend.ts'
+import { predicate } from './lance-predicate.ts'
+import type { Condition } from './lance-predicate.ts'
+import { columnsFor, fromRow, toRow } from './lance-row.ts'
+import type { LanceTables } from './lance-tables.ts'
+import type { VectorCollections } from './vector-collections.ts'
+import { asVector } from './vector.ts'
+
+export interface LanceBackendOptions {
+  tables: LanceTables
+  collections: VectorCollections
+  maxDimensions: number
+}
+
+/**
+ * Records with a vector, in an embedded LanceDB. It knows no users: every query and every deletion is restricted to the
+ * owner by a predicate made here, and every row is looked at again before it is given out. Unique ids come from there
+ * being one writer per collection.
+ */
+export function createLanceBackend({ tables, collections, maxDimensions }: LanceBackendOptions): Backend {
+  /** The user's table in a collection; undefined when they have never written to it. */
+  async function tableOf({ principal, collection }: Operation): Promise<Table | undefined> {
+    const dimensions = await collections.dimensionsOf(principal, collection)
+    return dimensions === undefined ? undefined : tables.open(collection, dimensions)
+  }
+
+  /** The table for a new record, whose vector must be as long as the user's others in the collection. */
+  async function tableFor({ principal, collection }: Operation, dimensions: number): Promise<Table> {
+    const fixed = await collections.claim(principal, collection, dimensions)
+    if (fixed !== dimensions) {
+      const before = await tables.open(collection, fixed)
+      if ((await before.countRows(predicate(ownedBy(principal.userId)))) > 0) {
+        throw wrongLength('data.vector', dimensions, collection, fixed)
+      }
+      await collections.change(principal, collection, dimensions)
+    }
+    return tables.open(collection, dimensions)
+  }
+
+  return {
+    auditsWrites: false,
+
+    async create(operation, id, { vector: given, ...data }: RecordData) {
+      const { principal, collection } = operation
+      const vector = asVector(given, 'data.vector', maxDimensions)
+      return traced('create', collection, () =>
+        tables.asWriter(collection, async () => {
+          const table = await tableFor(operation, vector.length)
+          if ((await table.countRows(predicate(ownedBy(principal.userId), withId(id)))) > 0) {
+            throw new Problem('conflict', `You have a record ${id} in ${collection} already.`)
+          }
+          const row = toRow({ owner: principal.userId, id, data, vector })
+          await table.add([row])
+          tables.written(table, collection)
+          return fromRow(row, principal.userId, true)
+        }),
+      )
+    },
+
+    async read(operation, id) {
+      const { principal, collection } = operation
+      return traced('read', collection, async () => {
+        const table = await tableOf(operation)
+        const rows = await table
+          ?.query()
+          .where(predicate(ownedBy(principal.userId), withId(id)))
+          .limit(1)
+          .toArray()
+        return rows?.map((row: unknown) => fromRow(row, principal.userId, true))[0]
+      })
+    },
+
+    async list(operation, { limit, after, includeVector }) {
+      const { principal, collection } = operation
+      const conditions: Condition[] =
+        after === undefined ? [] : [{ column: 'id', operator: '>', value: after }]
+      return traced('list', collection, async () => {
+        const table = await tableOf(operation)
+        const rows = await table
+          ?.query()
+          .where(predicate(ownedBy(principal.userId), ...conditions))
+          .orderBy({ columnName: 'id' })
+          .limit(limit)
+          .select(columnsFor(includeVector))
+          .toArray()
+        return (rows ?? []).map((row: unknown) => fromRow(row, principal.userId, includeVector))
+      })
+    },
+
+    async delete(operation, id) {
+      const { principal, collection } = operation
+      return traced('delete', collection, () =>
+        tables.asWriter(collection, async () => {
+          const table = await tableOf(operation)
+          const mine = predicate(ownedBy(principal.userId), withId(id))
+          // Even a deletion that finds nothing writes a new version of the table.
+          if (!table || (await table.countRows(mine)) === 0) return false
+          await table.delete(mine)
+          tables.written(table, collection)
+          return true
+        }),
+      )
+    },
+
+    async search(operation, options) {
+      const { principal, collection } = operation
+      const vector = asVector(options.vector, 'vector', maxDimensions)
+      return traced('search', collection, async () => {
+        const dimensions = await collections.dimensionsOf(principal, collection)
+        if (dimensions === undefined) return []
+        if (dimensions !== vector.length) throw wrongLength('vector', vector.length, collection, dimensions)
+        const table = await tables.open(collection, dimensions)
+        const rows = await table
+          .vectorSearch(vector)
+          .distanceType('cosine')
+          .where(predicate(ownedBy(principal.userId)))
+          .limit(options.limit)
+          .select([...columnsFor(options.includeVector), '_distance'])
+          .toArray()
+        return rows.map((row: { _distance: number }) => ({
+          ...fromRow(row, principal.userId, options.includeVector),
+          score: 1 - row._distance,
+        }))
+      })
+    },
+  }
+}
+
+function ownedBy(owner: string): Condition {
+  return { column: 'owner', operator: '=', value: owner }
+}
+
+function withId(id: string): Condition {
+  return { column: 'id', operator: '=', value: id }
+}
+
+function wrongLength(name: string, has: number, collection: string, wanted: number): Problem {
+  const detail = `${name} has ${String(has)} numbers; the vectors of your records in ${collection} have ${String(wanted)}.`
+  return new Problem('unprocessable', detail)
+}
+
+async function traced<T>(operation: string, collection: string, work: () => Promise<T>): Promise<T> {
+  const attributes = {
+    [ATTRIBUTE.system]: 'lancedb',
+    [ATTRIBUTE.operation]: operation,
+    [ATTRIBUTE.collection]: collection,
+  }
+  return withSpan(SPAN.vectorStore, attributes, work)
+}

@@ -1,0 +1,50 @@
+import { Problem } from '@waybill/service-kit'
+import type { RecordData } from './backend.ts'
+
+export interface DataLimits {
+  /** As compact JSON, in bytes. */
+  maxBytes: number
+  /** Levels of arrays and objects, `data` itself being the first. */
+  maxDepth: number
+}
+
+/**
+ * Makes sure that every backend can keep `data` exactly as it is.
+ * @throws Problem `payload_too_large` or `unprocessable`, naming the place
+ */
+export function checkData(data: RecordData, limits: DataLimits): void {
+  const open: { value: unknown; place: string; depth: number }[] = [{ value: data, place: 'data', depth: 1 }]
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { value, place, depth } = next
+    if (typeof value === 'string') checkText(value, place)
+    // JSON.parse reads 1e999 as Infinity, which no JSON can hold.
+    if (typeof value === 'number' && !Number.isFinite(value)) throw wrong(place, 'is a number out of range')
+    if (typeof value !== 'object' || value === null) continue
+    if (depth > limits.maxDepth) {
+      throw wrong('data', `is nested more than ${String(limits.maxDepth)} levels deep`)
+    }
+    for (const [key, child] of Object.entries(value)) {
+      checkText(key, `a name in ${place}`)
+      open.push({
+        value: child,
+        place: Array.isArray(value) ? `${place}[${key}]` : `${place}.${key}`,
+        depth: depth + 1,
+      })
+    }
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(data))
+  if (bytes > limits.maxBytes) {
+    const detail = `data is ${String(bytes)} bytes; ${String(limits.maxBytes)} is the most that a record may have.`
+    throw new Problem('payload_too_large', detail)
+  }
+}
+
+/** Postgres' text and UTF-8 have no room for either. */
+function checkText(text: string, place: string): void {
+  if (text.includes('\0')) throw wrong(place, 'contains a NUL character')
+  if (!text.isWellFormed()) throw wrong(place, 'contains half a surrogate pair')
+}
+
+function wrong(place: string, what: string): Problem {
+  return new Problem('unprocessable', `${place.length > 200 ? `${place.slice(0, 200)}...` : place} ${what}.`)
+}

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { BACKENDS, dataFor, HOSTILE, records, startSetting } from './setting.ts'
+import type { Client, Setting } from './setting.ts'
+
+let setting: Setting
+let alice: Client
+let bob: Client
+
+beforeAll(async () => {
+  setting = await startSetting()
+  alice = await setting.as('alice')
+  bob = await setting.as('bob')
+  for (const backend of BACKENDS) {
+    await alice('post', records(backend), { id: 'a', data: dataFor(backend) }).expect(201)
+    await bob('post', records(backend), { id: 'b', data: dataFor(backend) }).expect(201)
+  }
+})
+afterAll(() => setting.close())
+
+const owners = async (client: Client, backend: string) => {
+  const { body } = (await client('get', records(backend)).expect(200)) as {
+    body: { items: { owner: string }[] }
+  }
+  return body.items.map(({ owner }) => owner)
+}
+
+describe.each(BACKENDS)('isolation in %s', (backend) => {
+  test.each([...HOSTILE, 'ALICE', 'a', 'alic', 'alice2'])(
+    'a user whose id is %j sees and touches their own records only',
+    async (userId) => {
+      const client = await setting.as(userId)
+      expect(await owners(client, backend)).toEqual([])
+      await client('get', records(backend, 'notes', 'a')).expect(404)
+      await client('delete', records(backend, 'notes', 'b')).expect(404)
+      await client('post', records(backend), { id: 'a', data: dataFor(backend) }).expect(201)
+      expect(await owners(client, backend)).toEqual([userId])
+      if (backend === 'lancedb') {
+        const { body } = (await client('post', '/v1/lancedb/collections/notes/search', {
+          vector: [1, 0.5, 0],
+        })) as {
+          body: { items: { owner: string }[] }
+        }
+        expect(body.items.map(({ owner }) => owner)).toEqual([userId])
+      }
+      await client('delete', records(backend, 'notes', 'a')).expect(204)
+      expect(await owners(alice, backend)).toEqual(['alice'])
+      expect(await owners(bob, backend)).toEqual(['bob'])
+    },
+  )
+
+  test('identity headers that contradict the credential are refused, and change nothing', async () => {
+    await alice('get', records(backend)).set('X-User-ID', 'bob').expect(401)
+    await alice('get', `${records(backend)}?owner=bob`).expect(400)
+    const { body } = await alice('get', records(backend)).set('X-User-ID', 'alice').expect(200)
+    expect(body).toMatchObject({ items: [{ owner: 'alice' }] })
+  })
+})
+
+describe('row-level security is what keeps users apart in Postgres', () => {
+  const own = "owner = (select nullif(current_setting('waybill.user_id', true), ''))"
+
+  test('with an open select policy, alice would see bob’s record: the tests above can fail', async () => {
+    await setting.admin('alter policy records_select on records using (true)')
+    expect(await owners(alice, 'postgres')).toEqual(['alice', 'bob'])
+    await alice('get', records('postgres', 'notes', 'b')).expect(200)
+    // The policy for deletions still stands by itself.
+    await alice('delete', records('postgres', 'notes', 'b')).expect(404)
+    await setting.admin(`alter policy records_select on records using (${own})`)
+    expect(await owners(alice, 'postgres')).toEqual(['alice'])
+  })
+
+  test('with an open delete policy too, alice would delete it', async () => {
+    await setting.admin('alter policy records_delete on records using (true)')
+    await alice('delete', records('postgres', 'notes', 'b')).expect(404)
+    await setting.admin('alter policy records_select on records using (true)')
+    await alice('delete', records('postgres', 'notes', 'b')).expect(204)
+    await setting.admin(`alter policy records_select on records using (${own})`)
+    await setting.admin(`alter policy records_delete on records using (${own})`)
+    await bob('post', records('postgres'), { id: 'b', data: {} }).expect(201)
+  })
+
+  test('every table has it enabled and forced, with policies for each granted command and none for PUBLIC', async () => {
+    const open = await setting.admin(`
+      select relname from pg_class c join pg_namespace n on n.oid = relnamespace
+      where nspname = 'public' and relkind in ('r', 'p') and relname not like '%migration%'
+        and not (relrowsecurity and relforcerowsecurity)`)
+    expect(open).toEqual([])
+    const granted = await setting.admin(`
+      select distinct table_name, privilege_type from (
+        select table_name, privilege_type, grantee from information_schema.role_table_grants
+        union all select table_name, privilege_type, grantee from information_schema.column_privileges) g
+      where grantee = 'data_store_user' and table_name not like '%migration%'
+        and not exists (select from pg_policies p where p.tablename = table_name and p.cmd = privilege_type
+          and p.roles = '{data_store_user}')`)
+    expect(granted).toEqual([])
+    const toPublic = await setting.admin(`
+      select table_name from information_schema.role_table_grants where grantee = 'PUBLIC' and table_schema = 'public'`)
+    expect(toPublic).toEqual([])
+  })
+
+  test('the user role cannot name an owner, and never gets TRUNCATE', async () => {
+    const [may] = await setting.admin(`
+      select has_column_privilege('data_store_user', 'records', 'owner', 'insert') as owner,
+        has_table_privilege('data_store_user', 'records', 'truncate') as truncate,
+        has_table_privilege('data_store_user', 'records', 'update') as update`)
+    expect(may).toEqual({ owner: false, truncate: false, update: false })
+  })
+})

@@ -1,0 +1,49 @@
+import { createJwks, createServiceAuth } from '@waybill/auth'
+import type { KeySource } from '@waybill/auth'
+import { createHttpClient } from '@waybill/http-client'
+import { createService } from '@waybill/service-kit'
+import type { Logger, Service } from '@waybill/service-kit'
+import { createLlmProxy } from './clients.ts'
+import type { Config } from './config.ts'
+import { createConversions } from './conversion.ts'
+import { convertRoutes } from './routes/convert.ts'
+import { healthRoutes } from './routes/health.ts'
+import { createWorkerPool } from './worker-pool.ts'
+import type { WorkerPool } from './worker-pool.ts'
+
+const NAME = 'docling'
+
+export interface Dependencies {
+  keys: KeySource
+  logger: Logger
+  pool: WorkerPool
+}
+
+/** Documents in, Markdown and text out; tokens and the index of the user's memory by way of llm-proxy. */
+export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
+  const http = createHttpClient({ service: NAME, config })
+  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
+  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME] })
+  const pool =
+    overrides.pool ??
+    createWorkerPool({
+      workers: config.DOCLING_WORKERS,
+      queue: config.DOCLING_QUEUE,
+      jobsPerWorker: config.DOCLING_JOBS_PER_WORKER,
+      memoryMb: config.DOCLING_WORKER_MEMORY_MB,
+      timeoutMs: config.DOCLING_CONVERT_TIMEOUT_MS,
+    })
+  const llmProxy = createLlmProxy(http, config.LLM_PROXY_URL)
+  const conversions = createConversions({ pool, llmProxy, maxChars: config.DOCLING_MAX_OUTPUT_CHARS })
+  return createService({
+    name: NAME,
+    config,
+    authenticate,
+    routes: [
+      ...convertRoutes({ conversions, pool, maxFileBytes: config.DOCLING_MAX_FILE_BYTES }),
+      ...healthRoutes(),
+    ],
+    ...(overrides.logger && { logger: overrides.logger }),
+    closing: [() => pool.close(), () => http.close()],
+  })
+}

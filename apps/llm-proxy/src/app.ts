@@ -1,0 +1,81 @@
+import { createJwks, createServiceAuth } from '@waybill/auth'
+import type { KeySource } from '@waybill/auth'
+import { createHttpClient } from '@waybill/http-client'
+import { createService } from '@waybill/service-kit'
+import type { Logger, Service } from '@waybill/service-kit'
+import { createMemory } from './clients.ts'
+import type { Config } from './config.ts'
+import { createIndexing } from './indexing.ts'
+import { createLocalProvider } from './local/provider.ts'
+import { createModels } from './models.ts'
+import type { Provider } from './provider.ts'
+import { executeRoutes } from './routes/execute.ts'
+import { llmRoutes } from './routes/llm.ts'
+import { chatRoutes } from './routes/openai-chat.ts'
+import { embeddingsRoutes } from './routes/openai-embeddings.ts'
+import { modelsRoutes } from './routes/openai-models.ts'
+import { tokenizeRoutes } from './routes/tokenize.ts'
+import { createTokenizer } from './tokens/tokenizer.ts'
+
+const NAME = 'llm-proxy'
+
+export interface Dependencies {
+  keys: KeySource
+  logger: Logger
+  /** Beside `local`, which is always there. */
+  providers: readonly Provider[]
+}
+
+/** Language models behind one door, and the user's memory in data_store. */
+export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
+  const http = createHttpClient({ service: NAME, config })
+  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
+  const { authenticate } = createServiceAuth({ config, keys, audiences: audiencesFor(config) })
+
+  const tokenizer = createTokenizer()
+  const models = createModels([createLocalProvider(tokenizer), ...(overrides.providers ?? [])], {
+    chat: config.DEFAULT_MODEL,
+    embedding: config.DEFAULT_EMBEDDING_MODEL,
+  })
+  const memory = createMemory(http.internal('data_store', config.DATA_STORE_URL))
+  const shared = { models, tokenizer, memory, collection: config.MEMORY_COLLECTION }
+  const completion = {
+    ...shared,
+    maxInputTokens: config.MAX_INPUT_TOKENS,
+    maxOutputTokens: config.MAX_OUTPUT_TOKENS,
+  }
+  const embedding = {
+    ...shared,
+    maxTexts: config.MAX_EMBED_TEXTS,
+    maxTokensPerText: config.MAX_EMBED_TOKENS,
+  }
+  const indexing = createIndexing({
+    ...shared,
+    limits: { passageTokens: config.PASSAGE_TOKENS, maxPassages: config.MAX_PASSAGES },
+    embedBatch: config.EMBED_BATCH_SIZE,
+    writeConcurrency: config.WRITE_CONCURRENCY,
+    cleanupTimeoutMs: config.CLEANUP_TIMEOUT_MS,
+  })
+  const answering = { ...shared, candidates: config.SEARCH_CANDIDATES }
+
+  return createService({
+    name: NAME,
+    config,
+    authenticate,
+    routes: [
+      ...llmRoutes(completion),
+      ...executeRoutes({ indexing, answering, summarizing: completion, embedding }),
+      ...tokenizeRoutes(tokenizer),
+      ...chatRoutes(completion),
+      ...embeddingsRoutes(embedding),
+      ...modelsRoutes(models),
+    ],
+    ...(overrides.logger && { logger: overrides.logger }),
+    closing: [() => indexing.close(), () => http.close()],
+  })
+}
+
+/** A caller that passes the user's own token on instead of exchanging it sends the platform's audience. */
+function audiencesFor(config: Config): string[] {
+  return config.PROPAGATION_MODE === 'passthrough' ? [NAME, config.PLATFORM_AUDIENCE] : [NAME]
+}

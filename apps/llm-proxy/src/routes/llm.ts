@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import { user } from '@waybill/auth'
+import { llmProxy } from '@waybill/contracts'
+import { Problem, requestContext, route } from '@waybill/service-kit'
+import type { Route } from '@waybill/service-kit'
+import { startCompletion, wholeCompletion } from '../completion.ts'
+import type { Completion, CompletionOptions } from '../completion.ts'
+import { eventFrame, sendEvents } from './event-stream.ts'
+
+export function llmRoutes(options: CompletionOptions): Route[] {
+  return [
+    route(llmProxy.llm, {
+      auth: user('agents.query'),
+      problems: ['not_found', 'payload_too_large'],
+      handle: async ({ body, res, log, signal }) => {
+        const messages = body.messages ?? [{ role: 'user', content: body.prompt ?? '' }]
+        const request = { model: body.model, messages, maxTokens: body.max_tokens }
+        const completion = await startCompletion(request, options, signal)
+        const id = `llm-${randomUUID()}`
+        if (body.stream !== true) {
+          const { finishReason, ...whole } = await wholeCompletion(completion)
+          return { id, ...whole, finish_reason: finishReason }
+        }
+        const onFailure = (error: unknown) => {
+          log.error({ err: error }, 'the stream broke off')
+          return eventFrame(problemOf(error), 'error')
+        }
+        await sendEvents(res, framesOf(id, completion), onFailure, signal)
+        return undefined
+      },
+    }),
+  ]
+}
+
+async function* framesOf(id: string, { model, provider, events }: Completion): AsyncGenerator<string> {
+  let output = ''
+  for await (const event of events) {
+    if (event.kind === 'delta') {
+      output += event.text
+      yield eventFrame({ delta: event.text } satisfies llmProxy.LlmDelta, 'delta')
+      continue
+    }
+    const { finishReason, usage } = event
+    const done: llmProxy.LlmResponse = { id, model, provider, output, finish_reason: finishReason, usage }
+    yield eventFrame(done, 'done')
+    return
+  }
+  throw new Problem('upstream_failed', `${model} broke off its reply.`)
+}
+
+function problemOf(error: unknown) {
+  const problem =
+    error instanceof Problem
+      ? error
+      : new Problem('internal', 'Something went wrong on our side.', { cause: error })
+  const { code, status, title, message } = problem
+  return { code, status, title, detail: message, request_id: requestContext()?.requestId }
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto'
+import { user } from '@waybill/auth'
+import { llmProxy } from '@waybill/contracts'
+import { Problem, route } from '@waybill/service-kit'
+import type { Route } from '@waybill/service-kit'
+import { startCompletion, wholeCompletion } from '../completion.ts'
+import type { Completion, CompletionOptions } from '../completion.ts'
+import { eventFrame, sendEvents } from './event-stream.ts'
+import { openAiError } from './openai-error.ts'
+import { readChatRequest } from './openai-request.ts'
+
+/** `POST /v1/chat/completions` as OpenAI's API reference describes it, as JSON or as a stream. */
+export function chatRoutes(options: CompletionOptions): Route[] {
+  return [
+    route(llmProxy.chat, {
+      auth: user('agents.query'),
+      renderProblem: openAiError,
+      handle: async ({ body, res, log, signal }) => {
+        const completion = await startCompletion(readChatRequest(body), options, signal)
+        const head = {
+          id: `chatcmpl-${randomUUID()}`,
+          created: Math.floor(Date.now() / 1000),
+          model: completion.model,
+        }
+        if (body.stream !== true) return wholeBody(head, completion)
+        const frames = framesOf(head, completion, body.stream_options?.include_usage === true)
+        const onFailure = (error: unknown) => {
+          log.error({ err: error }, 'the stream broke off')
+          return eventFrame(brokenOff(error))
+        }
+        await sendEvents(res, frames, onFailure, signal)
+        return undefined
+      },
+    }),
+  ]
+}
+
+interface Head {
+  id: string
+  /** In seconds since the epoch. */
+  created: number
+  model: string
+}
+
+async function wholeBody(head: Head, completion: Completion) {
+  const { output, finishReason, usage } = await wholeCompletion(completion)
+  const message = { role: 'assistant', content: output, refusal: null }
+  return {
+    ...head,
+    object: 'chat.completion',
+    choices: [{ index: 0, message, logprobs: null, finish_reason: finishReason }],
+    usage: openAiUsage(usage),
+  }
+}
+
+/** Chunks without an `event:` line, `[DONE]` at the end; with `include_usage` a chunk without choices before it. */
+async function* framesOf(head: Head, { events }: Completion, includeUsage: boolean): AsyncGenerator<string> {
+  const chunk = (delta: unknown, finishReason: string | null = null) =>
+    eventFrame({
+      ...head,
+      object: 'chat.completion.chunk',
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
+      ...(includeUsage && { usage: null }),
+    })
+  yield chunk({ role: 'assistant', content: '', refusal: null })
+  for await (const event of events) {
+    if (event.kind === 'delta') {
+      yield chunk({ content: event.text })
+      continue
+    }
+    yield chunk({}, event.finishReason)
+    const usage = openAiUsage(event.usage)
+    if (includeUsage) yield eventFrame({ ...head, object: 'chat.completion.chunk', choices: [], usage })
+    yield 'data: [DONE]\n\n'
+    return
+  }
+  throw new Problem('upstream_failed', `${head.model} broke off its reply.`)
+}
+
+function openAiUsage(usage: llmProxy.Usage) {
+  return {
+    prompt_tokens: usage.input_tokens,
+    completion_tokens: usage.output_tokens,
+    total_tokens: usage.total_tokens,
+  }
+}
+
+/** OpenAI's clients throw on a frame with `error`; without it, an early end would look like a whole reply to them. */
+function brokenOff(error: unknown) {
+  const problem =
+    error instanceof Problem ? error : new Problem('internal', 'Something went wrong on our side.')
+  return { error: { message: problem.message, type: 'server_error', param: null, code: problem.code } }
+}

@@ -1,0 +1,38 @@
+import type { Platform } from '../platform/start.ts'
+import { failed, traceFailures, traceOf } from './journey.ts'
+import type { Journey } from './journey.ts'
+import { newState, STEPS } from './steps.ts'
+import type { Step } from './steps.ts'
+
+/**
+ * Sends every step of the demo through a running platform and follows each by its request id. `watch` hears of each
+ * step before and after. A step that fails does not end the demo: the report shows all that does not hold.
+ */
+export async function runDemo(
+  platform: Pick<Platform, 'services' | 'traces'>,
+  watch: { begins: (step: Step) => void; ended: (journey: Journey) => void },
+): Promise<Journey[]> {
+  const state = newState(platform.services)
+  const journeys: Journey[] = []
+  for (const step of STEPS) {
+    watch.begins(step)
+    const answer = await step.send(state)
+    const unmet = failed(step.expect(answer, state))
+    const found = await traceOf(platform.traces, answer.requestId, step.way)
+    const journey = {
+      name: step.name,
+      requestId: answer.requestId,
+      traceId: found[0]?.traceId ?? '',
+      hops: found[0]?.hops ?? [],
+      failures: [
+        ...unmet.map(
+          (words) => `${words}: no, ${answer.status} ${JSON.stringify(answer.body).slice(0, 300)}`,
+        ),
+        ...traceFailures(found, answer.requestId, step.way),
+      ],
+    }
+    watch.ended(journey)
+    journeys.push(journey)
+  }
+  return journeys
+}

@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { stateFolder } from '../folders.ts'
+import { databaseName } from '../postgres/roles.ts'
+import { postgresUrl } from '../postgres/start.ts'
+import { loadSecrets, type Secrets } from '../secrets.ts'
+import { serviceEnvironments, type Environment } from '../service-environment.ts'
+import { developmentPorts, perService, portFrom, type PerService } from '../services.ts'
+
+/** The platform of `npm run dev`: known without anything running, so that its processes start in no order. */
+export interface Development {
+  urls: PerService<string>
+  ports: PerService<number> & { postgres: number; traces: number }
+  environments: PerService<Environment>
+  secrets: Secrets
+  /** Folder of the database cluster. */
+  postgresFolder: string
+}
+
+const POSTGRES_PORT = 54_329
+const TRACES_PORT = 4318
+
+/** Fixed ports unless `<NAME>_PORT` says otherwise; secrets and data in the state folder. Throws on what is no port. */
+export function development(env: NodeJS.ProcessEnv): Development {
+  const folder = stateFolder()
+  const secrets = loadSecrets(folder)
+  const services = developmentPorts(env)
+  const postgres = portFrom(env, 'POSTGRES_PORT') ?? POSTGRES_PORT
+  const traces = portFrom(env, 'TRACES_PORT') ?? TRACES_PORT
+  const urls = perService((service) => `http://127.0.0.1:${services[service]}`)
+  const urlOf = (service: string, suffix: string) => {
+    const database = databaseName(service)
+    const role = `${database}${suffix}`
+    return postgresUrl({ role, password: secrets.databasePassword(role), port: postgres, database })
+  }
+  const environments = serviceEnvironments(
+    {
+      urls,
+      secrets,
+      postgres: {
+        url: (service) => urlOf(service, ''),
+        migrationUrl: (service) => urlOf(service, '_owner'),
+      },
+      traces: `http://127.0.0.1:${traces}`,
+      dataDir: folder,
+      relaxedLimits: true,
+    },
+    env,
+  )
+  return {
+    urls,
+    ports: { ...services, postgres, traces },
+    environments,
+    secrets,
+    postgresFolder: join(folder, 'postgres'),
+  }
+}
