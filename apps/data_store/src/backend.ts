@@ -22,14 +22,14 @@ export interface Operation {
   succeeded: AuditEntry
 }
 
-export interface ListOptions {
+interface ListOptions {
   limit: number
   /** Only ids greater than this one. */
   after: string | undefined
   includeVector: boolean
 }
 
-export interface SearchOptions {
+interface SearchOptions {
   vector: readonly number[]
   limit: number
   includeVector: boolean

@@ -8,12 +8,12 @@ import type { DataLimits } from './record-data.ts'
 import { newRecordId } from './record-id.ts'
 
 /** Where: a collection in one of the backends. */
-export interface Place {
+interface Place {
   backend: string
   collection: string
 }
 
-export interface Page {
+interface Page {
   items: StoredRecord[]
   next_cursor: string | null
 }

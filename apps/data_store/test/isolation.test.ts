@@ -34,6 +34,10 @@ describe.each(BACKENDS)('isolation in %s', (backend) => {
       await client('delete', records(backend, 'notes', 'b')).expect(404)
       await client('post', records(backend), { id: 'a', data: dataFor(backend) }).expect(201)
       expect(await owners(client, backend)).toEqual([userId])
+      const { body: own } = await client('get', records(backend, 'notes', 'a')).expect(200)
+      expect(own).toMatchObject({ owner: userId })
+      await client('get', records(backend, 'notes', 'b')).expect(404)
+      await client('delete', records(backend, 'notes', 'b')).expect(404)
       if (backend === 'lancedb') {
         const { body } = (await client('post', '/v1/lancedb/collections/notes/search', {
           vector: [1, 0.5, 0],

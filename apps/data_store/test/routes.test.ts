@@ -1,3 +1,4 @@
+import { dataStore } from '@waybill/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
@@ -17,6 +18,16 @@ const routes = () =>
   }))
 
 describe('every route', () => {
+  test('asks for the permission that its contract promises', () => {
+    const promised = Object.values(dataStore).flatMap((member) =>
+      'permission' in member ? [`${member.method} ${member.path} ${String(member.permission)}`] : [],
+    )
+    const asked = setting.service.routes.map(
+      ({ method, path, auth }) => `${method} ${path} ${auth.permissions.join()}`,
+    )
+    expect(asked.sort()).toEqual(promised.sort())
+  })
+
   test('answers 401 without a credential, with a challenge', async () => {
     expect(routes()).toHaveLength(6)
     for (const { method, path } of routes()) {

@@ -23,9 +23,7 @@ export interface Setting {
 }
 
 type Method = 'get' | 'post' | 'delete'
-export interface Client {
-  (method: Method, path: string, body?: string | object): supertest.Test
-}
+export type Client = (method: Method, path: string, body?: string | object) => supertest.Test
 
 /** What `startSetting` may change in the environment. */
 export async function startSetting(environment: Record<string, string> = {}): Promise<Setting> {

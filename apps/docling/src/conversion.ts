@@ -10,7 +10,7 @@ import { checkOptions } from './options.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 /** One document as it was sent, and what is to be done with it. */
-export interface ConversionRequest {
+interface ConversionRequest {
   name: string
   bytes: Uint8Array
   options: docling.ConvertOptions

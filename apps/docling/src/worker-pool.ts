@@ -14,7 +14,7 @@ export interface PoolLimits extends WorkerLimits {
 }
 
 /** A place in the pool, taken before a document is read into memory; give it back with `leave`. */
-export interface Place {
+interface Place {
   leave: () => void
 }
 

@@ -1,5 +1,6 @@
 import { crc32, deflateRawSync } from 'node:zlib'
 import { Document, HeadingLevel, Packer, Paragraph, Table, TableCell, TableRow, TextRun } from 'docx'
+import type { IRunOptions } from 'docx'
 import PdfDocument from 'pdfkit'
 
 /** Lays out a PDF with `write` and gives back its bytes. */
@@ -28,11 +29,16 @@ export function makeManual(options: PDFKit.PDFDocumentOptions = {}): Promise<Buf
     )
     pdf.moveDown().fontSize(16).text('Berths').fontSize(11).moveDown(0.5)
     pdf.text('A berth is kept for one hour. There are three kinds:').moveDown(0.5)
-    pdf.text('• deep berths for tankers').text('• short berths for ferries').text('• quay 7 for everyone else')
+    pdf
+      .text('• deep berths for tankers')
+      .text('• short berths for ferries')
+      .text('• quay 7 for everyone else')
     pdf.moveDown().fontSize(16).text('Fees').fontSize(11).moveDown(0.5)
     pdf.text('Fees are paid on leaving.')
   }, options)
 }
+
+const FORTY: IRunOptions = { text: 'forty', bold: true }
 
 /** A Word document with a title, a heading, formatted text, a nested list and a table. */
 export async function makeDocx(): Promise<Buffer> {
@@ -52,7 +58,7 @@ export async function makeDocx(): Promise<Buffer> {
           new Paragraph({ text: 'Voyage Report', heading: HeadingLevel.TITLE }),
           new Paragraph({ text: 'Cargo', heading: HeadingLevel.HEADING_1 }),
           new Paragraph({
-            children: [new TextRun('The ship carried '), new TextRun({ text: 'forty', bold: true }), new TextRun(' crates.')],
+            children: [new TextRun('The ship carried '), new TextRun(FORTY), new TextRun(' crates.')],
           }),
           new Paragraph({ text: 'Load', numbering: { reference: 'steps', level: 0 } }),
           new Paragraph({ text: 'by crane', numbering: { reference: 'steps', level: 1 } }),

@@ -10,14 +10,15 @@ export const configSchema = z.object({
   ...serviceEnv({ port: 8080 }),
   ...authEnv,
   ...clientEnv,
-  REQUEST_TIMEOUT_MS: patience,
-  CLIENT_TIMEOUT_MS: patience,
-  /** The largest body that is let through, in bytes; each service has its own, lower limit. */
-  BODY_LIMIT_BYTES: env.int({ min: 1024, max: 1024 ** 3, default: 64 * 1024 ** 2 }),
-  LLM_PROXY_URL: env.url('http://127.0.0.1:8002'),
-  DOCLING_URL: env.url('http://127.0.0.1:5001'),
-  DATA_STORE_URL: env.url('http://127.0.0.1:8004'),
-  WORK_PLATFORM_URL: env.url('http://127.0.0.1:3000'),
+  REQUEST_TIMEOUT_MS: patience.describe('How long a request may take, in ms; 504 after that'),
+  CLIENT_TIMEOUT_MS: patience.describe('The longest that a call to a service may take, in ms'),
+  BODY_LIMIT_BYTES: env
+    .int({ min: 1024, max: 1024 ** 3, default: 64 * 1024 ** 2 })
+    .describe('The largest body that is let through, in bytes; each service has its own, lower limit'),
+  LLM_PROXY_URL: env.url('http://127.0.0.1:8002').describe('Where llm-proxy is'),
+  DOCLING_URL: env.url('http://127.0.0.1:5001').describe('Where docling is'),
+  DATA_STORE_URL: env.url('http://127.0.0.1:8004').describe('Where data_store is'),
+  WORK_PLATFORM_URL: env.url('http://127.0.0.1:3000').describe('Where work-platform is'),
 })
 
 export type Config = z.output<typeof configSchema>

@@ -11,12 +11,13 @@ export interface Models {
   resolve(id: string | undefined, kind: Model['kind']): { provider: Provider; model: string }
 }
 
+/** @throws Problem when a default is not one of the models */
 export function createModels(
   providers: readonly Provider[],
   defaults: Record<Model['kind'], string>,
 ): Models {
   const known = providers.flatMap((provider) => provider.models.map((model) => ({ provider, model })))
-  return {
+  const models: Models = {
     list: () => known.map(({ provider, model }) => ({ ...model, provider: provider.name })),
     resolve(id, kind) {
       const asked = id ?? defaults[kind]
@@ -38,6 +39,10 @@ export function createModels(
       return { provider: found.provider, model: asked }
     },
   }
+  // A default that is not there shall keep the service from starting, not fail its first caller.
+  models.resolve(undefined, 'chat')
+  models.resolve(undefined, 'embedding')
+  return models
 }
 
 const NAMES = { chat: 'a chat model', embedding: 'an embedding model' } as const

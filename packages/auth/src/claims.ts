@@ -12,8 +12,8 @@ const text = z.string().min(1).max(256)
 const actor: z.ZodType<ActorClaim> = z.strictObject({ sub: text, act: z.lazy(() => actor).optional() })
 const seconds = z.number().int().nonnegative()
 
-/** The claims of a Waybill access token (RFC 9068, and RFC 8693 for `act`); all but the optional ones must be there. */
-const claimsSchema = z.looseObject({
+/** The claims of a Waybill access token (RFC 9068, and RFC 8693 for `act`); all but the optional ones must be there, and no others are read. */
+const claimsSchema = z.object({
   iss: text,
   aud: z.union([text, z.array(text).min(1).max(16)]),
   sub: text,

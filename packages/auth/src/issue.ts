@@ -14,7 +14,7 @@ type Issued = 'iat' | 'nbf' | 'exp' | 'jti'
 
 /** What a token shall say; the times and the id are set when it is signed. */
 export interface TokenGrant {
-  claims: Omit<AccessTokenClaims, Issued> & Record<string, unknown>
+  claims: Omit<AccessTokenClaims, Issued>
   lifetimeSeconds: number
 }
 
@@ -26,7 +26,7 @@ export async function signAccessToken(
   grant: TokenGrant,
   nowSeconds = Math.floor(Date.now() / 1000),
 ): Promise<{ token: string; expiresIn: number }> {
-  const token = await new SignJWT(grant.claims)
+  const token = await new SignJWT({ ...grant.claims })
     .setProtectedHeader({ typ: 'at+jwt', alg: key.alg, kid: key.kid })
     .setIssuedAt(nowSeconds)
     .setNotBefore(nowSeconds)

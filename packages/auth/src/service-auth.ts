@@ -8,16 +8,17 @@ import type { Verifier } from './verifier.ts'
 
 /** The variables of whoever verifies tokens; spread into a service's schema. */
 export const authEnv = {
-  /** The `iss` of the tokens that are believed. */
-  AUTH_ISSUER: env.text('https://waybill.local'),
-  /** The `aud` of the tokens that users get when they log in. */
-  PLATFORM_AUDIENCE: env.text('waybill'),
-  /** How many verified tokens are remembered. */
-  TOKEN_CACHE_SIZE: env.int({ min: 0, max: 1_000_000, default: 10_000 }),
-  /** Tolerance between clocks, in seconds. */
-  CLOCK_SKEW_SECONDS: env.int({ min: 0, max: 300, default: 30 }),
-  /** The longest life of a token that is believed, in seconds. */
-  MAX_TOKEN_LIFETIME_SECONDS: env.int({ min: 60, max: 31 * 86_400, default: 25 * 3600 }),
+  AUTH_ISSUER: env.text('https://waybill.local').describe('The `iss` of the tokens that are believed'),
+  PLATFORM_AUDIENCE: env.text('waybill').describe('The `aud` of the tokens that users get when they log in'),
+  TOKEN_CACHE_SIZE: env
+    .int({ min: 0, max: 1_000_000, default: 10_000 })
+    .describe('How many verified tokens are remembered'),
+  CLOCK_SKEW_SECONDS: env
+    .int({ min: 0, max: 300, default: 30 })
+    .describe('Tolerance between clocks, in seconds'),
+  MAX_TOKEN_LIFETIME_SECONDS: env
+    .int({ min: 60, max: 31 * 86_400, default: 25 * 3600 })
+    .describe('The longest life of a token that is believed, in seconds'),
 }
 
 export type AuthConfig = z.output<z.ZodObject<typeof authEnv>>

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import type { AsyncLocalStorage } from 'node:async_hooks'
 import { CompiledQuery, PostgresAdapter, PostgresDialect, PostgresDriver, sql } from 'kysely'
 import type { DatabaseConnection, Kysely, TransactionSettings } from 'kysely'
 import type pg from 'pg'
@@ -64,5 +64,7 @@ class TransactionLockAdapter extends PostgresAdapter {
     await sql`select pg_advisory_xact_lock(${sql.lit(MIGRATION_LOCK)})`.execute(db)
   }
 
-  override async releaseMigrationLock(): Promise<void> {}
+  override releaseMigrationLock(): Promise<void> {
+    return Promise.resolve()
+  }
 }

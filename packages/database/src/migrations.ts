@@ -60,7 +60,7 @@ async function migrateSet(
       await sql`grant select on ${sql.table(set.table)} to ${sql.id(roles.login_role)}`.execute(tx)
     return ran
   }
-  if (isOutOfReach(error)) throw error
+  if (error instanceof Error && isOutOfReach(error)) throw error
   const failed = results.find(({ status }) => status === 'Error')?.migrationName
   throw new FatalStartError(
     `${failed === undefined ? 'Migrations' : `Migration ${failed}`}: ${messageOf(error)}`,

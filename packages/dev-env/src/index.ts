@@ -10,3 +10,5 @@ export { startTraceReceiver, type ReceiverOptions, type TraceReceiver } from './
 export type { Trace, TraceStore } from './traces/store.ts'
 export type { Account } from './platform/accounts.ts'
 export { startPlatform, type Platform, type PlatformOptions } from './platform/start.ts'
+export { runDemo } from './demo/run.ts'
+export type { Journey } from './demo/journey.ts'

@@ -1,6 +1,7 @@
 import { SERVICES, type ServiceName } from '@waybill/contracts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { stateFolder } from './folders.ts'
 import { DATABASE_SERVICES } from './postgres/start.ts'
 import type { Secrets } from './secrets.ts'
 import { perService, urlVariable, type PerService } from './services.ts'
@@ -53,6 +54,8 @@ export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv
   )
   return perService((service) => ({
     ...DEFAULTS,
+    // Seven services that start at once are a third quicker when what was compiled last time is still there.
+    NODE_COMPILE_CACHE: join(stateFolder(), 'compile-cache'),
     ...(wiring.relaxedLimits ? RELAXED : {}),
     ...Object.fromEntries(passedOn),
     ...wired(service, wiring),

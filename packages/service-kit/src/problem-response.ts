@@ -75,7 +75,7 @@ export function sendProblem(
 ): void {
   const document = problemDocument(problem)
   res.status(problem.status).set(problem.headers).set('Cache-Control', 'no-store')
-  const challenge = challengeFor(problem)
+  const challenge = problem.headers['WWW-Authenticate'] ?? challengeFor(problem)
   if (challenge) res.set('WWW-Authenticate', challenge)
   if (render) res.json(render(document))
   else res.type('application/problem+json').send(JSON.stringify(document))

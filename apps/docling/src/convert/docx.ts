@@ -5,6 +5,7 @@ import { readHtmlText } from './html.ts'
 import { checkArchive, listMembers } from './zip.ts'
 
 const MAX_WARNINGS = 20
+const MAX_WARNING_CHARS = 200
 
 /** Word's title is the document's; its "Heading 1" is the first level of sections below that. */
 const STYLE_MAP = [
@@ -27,7 +28,7 @@ export async function readDocx(bytes: Buffer): Promise<Document> {
   if (!listMembers(bytes).some((member) => member.name === '[Content_Types].xml'))
     throw new ConversionError('broken', 'is damaged: it has no list of content types')
   const { value, messages } = await toHtml(bytes)
-  const warnings = [...new Set(messages.map((message) => message.message))]
+  const warnings = [...new Set(messages.map(({ message }) => message.slice(0, MAX_WARNING_CHARS)))]
   return { ...readHtmlText(value), warnings: warnings.slice(0, MAX_WARNINGS) }
 }
 

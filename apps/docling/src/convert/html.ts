@@ -28,7 +28,7 @@ export function readHtml(bytes: Uint8Array): Document {
 
 /** As readHtml, for text that is already decoded. */
 export function readHtmlText(html: string): Document {
-  const page = parse(html, { scriptingEnabled: false })
+  const page = parse(html)
   const builder = createBlockBuilder()
   writeHtml(page.childNodes, builder, {})
   const title = findTitle(page)
@@ -38,7 +38,7 @@ export function readHtmlText(html: string): Document {
 
 /** Writes a fragment of HTML into a document under way; used for the raw HTML within Markdown. */
 export function writeHtmlFragment(html: string, builder: BlockBuilder, style: Style) {
-  writeHtml(parseFragment(html, { scriptingEnabled: false }).childNodes, builder, style)
+  writeHtml(parseFragment(html).childNodes, builder, style)
 }
 
 /** Walks with a stack of its own: a page may be nested 200,000 deep and recursion ends near 10,000. */

@@ -1,15 +1,18 @@
 import { termsOf } from '../text/words.ts'
 
-/** From this share of the question's weight on, a text is taken to speak of what is asked. */
+/** From this share of the question's weight on, a text that has two of its terms is taken to speak of what is asked. */
 const RELEVANT = 0.4
+
+/** One term is enough when it is most of the question: a long one among short ones, as a rule. */
+const RELEVANT_ALONE = 0.65
 
 /** A term that only begins like the one asked for (`insured`, `insurance`) counts this much. */
 const KINDRED = 0.7
 const KINDRED_LENGTH = 5
 const KINDRED_ENDING = 4
 
-/** Terms below this length are often small words of a language whose stop words are not known: they weigh less. */
-const FULL_LENGTH = 5
+/** The longer a term, the rarer it tends to be, and the more it tells of a text that it stands in; up to this length. */
+const FULL_LENGTH = 10
 
 export interface Question {
   terms: readonly string[]
@@ -22,13 +25,11 @@ export function readQuestion(text: string): Question {
 
 /**
  * Returns how much of the question `text` speaks of: 0 to 1, the weight of the terms that it shares with the question. It
- * is 0 when they share too little for the text to be an answer: fewer than two terms (unless only one is asked for), or
- * less than two fifths of the weight.
+ * is 0 when they share too little for the text to be an answer.
  */
 export function relevanceOf(text: string, question: Question): number {
   const { share, matches } = coverageOf(text, question)
-  const enough = matches >= Math.min(2, question.terms.length) && share >= RELEVANT
-  return enough ? share : 0
+  return share >= (matches >= 2 ? RELEVANT : RELEVANT_ALONE) ? share : 0
 }
 
 /** Returns the weighted share (0 to 1) and the number of the question's terms that `text` has. */

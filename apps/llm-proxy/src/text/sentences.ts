@@ -32,7 +32,7 @@ export function sentencesOf(text: string): string[] {
     let open = ''
     for (const { segment } of segmenter.segment(line)) {
       open += segment
-      if (ABBREVIATION.test(open.slice(-ABBREVIATION_LENGTH))) continue
+      if (ABBREVIATION.test(segment.slice(-ABBREVIATION_LENGTH))) continue
       sentences.push(open.trim())
       open = ''
     }

@@ -14,7 +14,7 @@ export function wordsOf(text: string): string[] {
   const words: string[] = []
   for (const [word] of text.normalize('NFKC').toLowerCase().matchAll(WORD)) {
     if (!UNSPACED.test(word)) words.push(word)
-    else words.push(...pairsOf([...word]))
+    else words.push(...pairsOf(Array.from(word)))
   }
   return words
 }

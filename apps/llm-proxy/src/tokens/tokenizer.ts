@@ -93,10 +93,12 @@ async function readEncoding(name: EncodingName): Promise<Encoding> {
 }
 
 function* cut(match: string): Generator<string> {
-  for (let start = 0, end = 0; start < match.length; start = end) {
-    end = start + LONGEST_PIECE
+  let start = 0
+  while (start < match.length) {
+    let end = start + LONGEST_PIECE
     if (isLowSurrogate(match.charCodeAt(end))) end--
     yield match.slice(start, end)
+    start = end
   }
 }
 
@@ -114,11 +116,13 @@ function sliceOf(tokens: readonly string[]): Slice {
 
 /** `tokens` in groups of at most `max` that end between two characters. */
 function* groupsOf(tokens: string[], max: number): Generator<string[]> {
-  for (let start = 0, end = 0; start < tokens.length; start = end) {
-    end = Math.min(start + max, tokens.length)
+  let start = 0
+  while (start < tokens.length) {
+    let end = Math.min(start + max, tokens.length)
     while (end > start + 1 && continuesCharacter(tokens[end])) end--
     while (continuesCharacter(tokens[end])) end++
     yield tokens.slice(start, end)
+    start = end
   }
 }
 

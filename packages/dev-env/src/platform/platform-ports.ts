@@ -1,11 +1,11 @@
-import { SERVICES, type ServiceName } from '@waybill/contracts'
+import { SERVICES } from '@waybill/contracts'
 import { freePorts, portIsFree, PortTakenError } from '../ports.ts'
 import { portFrom, portVariable, type PerService } from '../services.ts'
 
 /** Ports by number, of services and of the platform's own parts. */
 export type PlatformPorts = Partial<PerService<number>> & { postgres?: number; traces?: number }
 
-export type ChosenPorts = {
+export interface ChosenPorts {
   services: PerService<number>
   postgres: number | undefined
   traces: number | undefined
@@ -28,7 +28,6 @@ export async function choosePorts({ postgres, traces, ...wanted }: PlatformPorts
   // There are as many free ports as services, so none of them is undefined.
   return { services: Object.fromEntries(services) as PerService<number>, postgres, traces }
 }
-}
 
 /** The ports that the environment asks for: `GATEWAY_PORT`, ..., `POSTGRES_PORT`, `TRACES_PORT`. Throws on what is no port. */
 export function portsFromEnvironment(env: NodeJS.ProcessEnv): PlatformPorts {
@@ -38,7 +37,7 @@ export function portsFromEnvironment(env: NodeJS.ProcessEnv): PlatformPorts {
     ['traces', 'TRACES_PORT'] as const,
   ].flatMap(([name, variable]) => {
     const port = portFrom(env, variable)
-    return port === undefined ? [] : [[name, port] as [ServiceName | 'postgres' | 'traces', number]]
+    return port === undefined ? [] : [[name, port] as const]
   })
   return Object.fromEntries(entries)
 }

@@ -26,7 +26,7 @@ export interface Ended {
   lines: readonly string[]
 }
 
-const LAST_LINES = 15
+const LAST_LINES = 30
 
 /** Starts one service as a process of its own session; it never outlives this process (see guardProcess). */
 export function startServiceProcess({ args, cwd, env, log }: ServiceCommand): ServiceProcess {

@@ -46,7 +46,7 @@ export async function createServiceDatabases(
   })
   await Promise.all(
     wanted.map(({ database }) =>
-      withClient(urlOf(database), async (admin) => void (await admin.query(privilegeStatements(database)))),
+      withClient(urlOf(database), (admin) => admin.query(privilegeStatements(database))),
     ),
   )
 }

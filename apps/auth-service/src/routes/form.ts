@@ -1,0 +1,42 @@
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '@waybill/service-kit'
+import { oauthProblem } from './oauth-problem.ts'
+
+const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i
+
+/**
+ * The fields of a form body within `limitBytes`. A field without a value counts as absent, and none may come twice
+ * (RFC 6749 section 3.2).
+ * @throws Problem unsupported_media_type, payload_too_large, bad_request
+ */
+export async function readForm(
+  req: IncomingMessage,
+  limitBytes: number,
+): Promise<ReadonlyMap<string, string>> {
+  const { 'content-type': type = '', 'content-encoding': encoding = 'identity' } = req.headers
+  if (!FORM_TYPE.test(type) || encoding !== 'identity') {
+    throw new Problem('unsupported_media_type', 'The body must be application/x-www-form-urlencoded.')
+  }
+  const fields = new Map<string, string>()
+  for (const [name, value] of new URLSearchParams(await readText(req, limitBytes))) {
+    if (value === '') continue
+    if (fields.has(name)) throw oauthProblem('invalid_request', 'A parameter is there twice.')
+    fields.set(name, value)
+  }
+  return fields
+}
+
+async function readText(req: IncomingMessage, limitBytes: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  // Left alone when it is too long, and not destroyed: the answer goes out by the same socket.
+  const body = req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer> // no encoding is set on it
+  for await (const chunk of body) {
+    size += chunk.length
+    if (size > limitBytes) {
+      throw new Problem('payload_too_large', `The body is larger than ${limitBytes} bytes.`)
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}

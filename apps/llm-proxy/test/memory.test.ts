@@ -1,0 +1,237 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startSetting } from './setting.ts'
+import type { Setting } from './setting.ts'
+
+const WAYBILL = {
+  name: 'waybill-2026-117.pdf',
+  text: 'unused where there is Markdown',
+  markdown: [
+    '# Waybill 2026-117',
+    'The consignor is Maas Optics of Rotterdam, the consignee Donau Glas in Vienna.',
+    '## Insurance',
+    'The goods are insured for 48,000 euros. Claims must be made within seven days of delivery.',
+    '## Handling',
+    'Keep the crates dry. Do not stack more than three.',
+  ].join('\n\n'),
+}
+const QUESTION = 'How much are the goods insured for?'
+
+let setting: Setting
+beforeEach(async () => {
+  setting = await startSetting({ WRITE_CONCURRENCY: '2', CLIENT_TIMEOUT_MS: '1500' })
+})
+afterEach(() => setting.close())
+
+const index = (document: object = WAYBILL, as = 'alice', collection?: string) =>
+  setting.post('/execute', { operation: 'index', input: { document, ...(collection && { collection }) } }, as)
+const ask = (question = QUESTION, as = 'alice', more: object = {}) =>
+  setting.post('/execute', { operation: 'answer', input: { question, ...more } }, as)
+
+describe('index', () => {
+  it('keeps one record per passage in lancedb and one of the document in postgres', async () => {
+    const { status, body } = await index()
+    expect(status).toBe(200)
+    expect(body).toEqual({
+      document_id: expect.any(String),
+      collection: 'memory',
+      chunks: 3,
+      tokens: expect.any(Number),
+    })
+    const passages = setting.dataStore.records.filter(({ backend }) => backend === 'lancedb')
+    expect(passages.map(({ collection, owner }) => [collection, owner])).toEqual(
+      Array.from({ length: 3 }, () => ['memory', 'alice']),
+    )
+    const insurance = passages.find(({ data }) => String(data.text).includes('48,000'))!
+    expect(insurance.id).toBe(`${body.document_id}.1`)
+    expect(insurance.data).toMatchObject({
+      document_id: body.document_id,
+      document: WAYBILL.name,
+      position: 1,
+      text: expect.stringMatching(/^# Waybill 2026-117 › Insurance\n\nThe goods/),
+    })
+    expect(insurance.data.vector).toHaveLength(256)
+    expect(passages.reduce((sum, { data }) => sum + Number(data.tokens), 0)).toBe(body.tokens)
+    const [document] = setting.dataStore.records.filter(({ backend }) => backend === 'postgres')
+    expect(document).toMatchObject({
+      id: body.document_id,
+      collection: 'documents',
+      owner: 'alice',
+      data: { name: WAYBILL.name, collection: 'memory', chunks: 3, tokens: body.tokens },
+    })
+  })
+
+  it('calls data_store on the behalf of the user, with the whole waybill', async () => {
+    const { headers } = await index()
+    expect(setting.authService.exchanges).toEqual([
+      { client: 'llm-proxy', audience: 'data_store', subject: 'alice' },
+    ])
+    expect(setting.dataStore.seen).toHaveLength(4)
+    for (const request of setting.dataStore.seen) {
+      expect(request).toMatchObject({ userId: 'alice', actors: ['llm-proxy', 'gateway'] })
+      expect(request.headers).toMatchObject({
+        'x-user-id': 'alice',
+        'x-tenant-id': '',
+        'x-service-name': 'llm-proxy',
+        'x-request-id': headers['x-request-id'],
+      })
+      expect(request.headers.cookie).toBeUndefined()
+    }
+  })
+
+  it('writes the document last: only then do its passages count', async () => {
+    await index()
+    expect(setting.dataStore.seen.at(-1)?.path).toBe('/v1/postgres/collections/documents/records')
+  })
+
+  it('keeps the text in the collection that is asked for', async () => {
+    const { body } = await index({ name: 'note.txt', text: 'The goods are insured.' }, 'alice', 'notes')
+    expect(body).toMatchObject({ collection: 'notes', chunks: 1 })
+    expect(setting.dataStore.records[0]).toMatchObject({ collection: 'notes' })
+  })
+
+  it.each([
+    ['of status 500', 500, 502, 'upstream_failed'],
+    ['of status 503', 503, 503, 'unavailable'],
+    ['of status 403', 403, 403, 'forbidden'],
+    ['of the connection', 'cut', 503, 'unavailable'],
+    ['to answer at all', 'hang', 504, 'timeout'],
+  ] as const)('leaves nothing behind after a failure midway %s', async (_, fault, status, code) => {
+    setting.dataStore.fault = ({ method }, nth) => (method === 'POST' && nth === 3 ? fault : undefined)
+    const answer = await index()
+    expect(answer.status).toBe(status)
+    expect(answer.body).toMatchObject({ code, status, request_id: answer.headers['x-request-id'] })
+    if (status === 503) expect(answer.headers['retry-after']).toMatch(/^\d+$/)
+    expect(setting.dataStore.records).toEqual([])
+    const deleted = setting.dataStore.seen.filter(({ method }) => method === 'DELETE')
+    expect(deleted.length).toBeGreaterThanOrEqual(3)
+  })
+
+  it('leaves nothing behind when the document itself cannot be written', async () => {
+    setting.dataStore.fault = ({ method, path }) =>
+      method === 'POST' && path.includes('/postgres/') ? 500 : undefined
+    expect((await index()).status).toBe(502)
+    expect(setting.dataStore.records).toEqual([])
+  })
+
+  it('leaves nothing that is ever answered from, even when it cannot be deleted', async () => {
+    setting.dataStore.fault = ({ method }, nth) =>
+      method === 'DELETE' || (method === 'POST' && nth === 3) ? 500 : undefined
+    expect((await index()).status).toBe(502)
+    expect(setting.dataStore.records.length).toBeGreaterThan(0)
+    expect(setting.logged()).toContain('could not be deleted')
+    setting.dataStore.fault = undefined
+    expect((await ask()).body).toMatchObject({ answer: null, passages: [] })
+  })
+
+  it('stops and leaves nothing behind when the client goes away', async () => {
+    const abort = new AbortController()
+    setting.dataStore.fault = ({ method }, nth) => {
+      if (method === 'POST' && nth === 2) abort.abort()
+      return undefined
+    }
+    const body = { operation: 'index', input: { document: WAYBILL } }
+    await expect(setting.stream('/execute', body, abort.signal)).rejects.toThrow()
+    await setting.service.close()
+    expect(setting.dataStore.records).toEqual([])
+    expect(setting.dataStore.seen.some(({ path }) => path.includes('/postgres/'))).toBe(false)
+  })
+
+  it('answers 503 with Retry-After when data_store is not there, and 503 when auth-service is not', async () => {
+    await setting.dataStore.close()
+    const withoutStore = await index()
+    expect(withoutStore.status).toBe(503)
+    expect(withoutStore.headers['retry-after']).toBeDefined()
+    await setting.authService.close()
+    expect((await index(WAYBILL, 'bob')).status).toBe(503)
+  })
+
+  it('refuses a document without text, or with too many passages, before anything is written', async () => {
+    expect((await index({ name: 'empty.md', text: '---' })).body).toMatchObject({ code: 'unprocessable' })
+    const small = await startSetting({ MAX_PASSAGES: '2' })
+    const answer = await small.post('/execute', { operation: 'index', input: { document: WAYBILL } })
+    expect(answer.status).toBe(413)
+    expect(answer.body.detail).toContain('MAX_PASSAGES')
+    expect([...setting.dataStore.seen, ...small.dataStore.seen]).toEqual([])
+    await small.close()
+  })
+})
+
+describe('answer', () => {
+  it('is the sentence that says it, with the passage that it comes from', async () => {
+    const { body: indexed } = await index()
+    const { status, body } = await ask()
+    expect(status).toBe(200)
+    expect(body.answer).toContain('48,000 euros')
+    expect(body.model).toBe('local/extractive')
+    expect(body.passages[0]).toEqual({
+      text: expect.stringContaining('insured for 48,000 euros'),
+      document: WAYBILL.name,
+      document_id: indexed.document_id,
+      position: 1,
+      score: expect.any(Number),
+    })
+    expect(body.passages[0].score).toBeGreaterThan(0.5)
+    expect(body.passages[0].score).toBeLessThanOrEqual(1)
+  })
+
+  it('is null when nothing in the memory speaks of it', async () => {
+    await index()
+    expect((await ask('What is the capital of France?')).body).toEqual({
+      answer: null,
+      passages: [],
+      model: 'local/extractive',
+    })
+  })
+
+  it("is never taken from another user's memory", async () => {
+    await index()
+    expect((await ask(QUESTION, 'bob')).body).toMatchObject({ answer: null, passages: [] })
+    expect(setting.dataStore.seen.at(-1)).toMatchObject({ userId: 'bob', actors: ['llm-proxy', 'gateway'] })
+  })
+
+  it('gives no more passages than asked for, from the collection asked for', async () => {
+    await index(WAYBILL, 'alice', 'contracts')
+    const question = 'Which goods are insured, and within how many days of delivery must claims be made?'
+    expect((await ask(question)).body.passages).toEqual([])
+    const { body } = await ask(question, 'alice', { collection: 'contracts', limit: 1 })
+    expect(body.passages).toHaveLength(1)
+  })
+
+  it('is not taken from a document that was deleted', async () => {
+    const { body } = await index()
+    const other = { name: 'other.md', text: 'The goods are insured by Noord Marine.' }
+    await index(other)
+    const records = setting.dataStore.records
+    records.splice(
+      records.findIndex(({ id }) => id === body.document_id),
+      1,
+    )
+    const answer = await ask()
+    expect(answer.body.answer).toBe(other.text)
+    expect(answer.body.passages.map(({ document }: { document: string }) => document)).toEqual(['other.md'])
+  })
+
+  it('leaves records of the collection that are no passages alone', async () => {
+    const vector = Array.from({ length: 256 }, () => 1 / 16)
+    const data = { note: 'The goods are insured for nothing.', vector }
+    setting.dataStore.records.push({
+      backend: 'lancedb',
+      collection: 'memory',
+      owner: 'alice',
+      id: 'x',
+      data,
+    })
+    expect((await ask()).body).toMatchObject({ answer: null })
+  })
+
+  it.each([
+    [500, 502],
+    [503, 503],
+    ['cut', 503],
+    ['hang', 504],
+  ] as const)('says so when data_store fails (%s): %d, never an empty answer', async (fault, status) => {
+    await index()
+    setting.dataStore.fault = () => fault
+    expect((await ask()).status).toBe(status)
+  })
+})

@@ -1,0 +1,25 @@
+import { authEnv } from '@waybill/auth'
+import { databaseEnv } from '@waybill/database'
+import { clientEnv } from '@waybill/http-client'
+import { env, serviceEnv } from '@waybill/service-kit'
+import { z } from 'zod'
+
+export const configSchema = z.object({
+  ...serviceEnv({ port: 3000 }),
+  ...authEnv,
+  ...clientEnv,
+  ...databaseEnv,
+  SUBSTRATE_API_URL: env.url('http://127.0.0.1:8001'),
+  /** How long a list waits for the details of its baskets before it is answered without them, in milliseconds. */
+  BASKET_DETAILS_TIMEOUT_MS: env.int({ min: 10, max: 60_000, default: 3_000 }),
+  /** How many members a workspace may have. */
+  WORKSPACE_MEMBERS_MAX: env.int({ min: 1, max: 10_000, default: 200 }),
+  /** How long an Idempotency-Key is remembered, in hours. */
+  IDEMPOTENCY_TTL_HOURS: env.int({ min: 1, max: 8760, default: 24 }),
+  /** How often leftovers of interrupted creations are cleared away, in milliseconds. */
+  RECONCILE_INTERVAL_MS: env.int({ min: 100, max: 86_400_000, default: 60_000 }),
+  /** How old a creation must be to count as interrupted, in milliseconds; at least twice REQUEST_TIMEOUT_MS is kept. */
+  RECONCILE_AFTER_MS: env.int({ min: 0, max: 86_400_000, default: 60_000 }),
+})
+
+export type Config = z.output<typeof configSchema>

@@ -1,0 +1,52 @@
+import type { z } from 'zod'
+import type { DescribedApp } from './apps.ts'
+
+const GENERATED = '<!-- Made by `npm run docs`; a test fails when it is stale. -->'
+
+/** docs/permissions.md: who may use which route, from the routes themselves. */
+export function permissionsPage(apps: readonly DescribedApp[]): string {
+  const sections = apps.map(({ name, routes }) => {
+    const rows = routes.map(
+      ({ method, path, auth, summary }) =>
+        `| \`${method} ${path}\` | ${cell(auth.description)} | ${cell(summary)} |`,
+    )
+    return [`## ${name}`, '', '| route | for | what it does |', '| --- | --- | --- |', ...rows].join('\n')
+  })
+  return [
+    '# Permissions',
+    GENERATED,
+    'Who may use which route. "Anybody" routes look at no credential, and say why. A user passes with the permission named, directly or through services that act for them; what a service may hand on is in [`delegation.ts`](../packages/auth/src/delegation.ts), what a role holds in [`permissions.ts`](../packages/auth/src/permissions.ts). Beside these, every service answers `/livez`, `/readyz`, `/metrics`, `/openapi.json` and `/docs` to anybody who can reach it.',
+    ...sections,
+    '',
+  ].join('\n\n')
+}
+
+/** docs/configuration.md: every variable of every service, from its schema. */
+export function configurationPage(apps: readonly DescribedApp[]): string {
+  const sections = apps.map(({ name, schema }) => {
+    const rows = Object.entries(schema.shape as Record<string, z.ZodType>).map(([variable, type]) => {
+      const initial = defaultOf(type)
+      return `| \`${variable}\` | ${initial} | ${cell(type.description ?? '')} |`
+    })
+    return [`## ${name}`, '', '| variable | default | meaning |', '| --- | --- | --- |', ...rows].join('\n')
+  })
+  return [
+    '# Configuration',
+    GENERATED,
+    "The environment of each service. An empty variable counts as unset; every problem is reported at once, by name. Telemetry understands OpenTelemetry's own variables: `OTEL_EXPORTER_OTLP_ENDPOINT` turns the export of spans on.",
+    ...sections,
+    '',
+  ].join('\n\n')
+}
+
+/** The default as one writes it in the environment; "required" where there is none. */
+function defaultOf(type: z.ZodType): string {
+  const { success, data = '' } = type.safeParse(undefined)
+  if (!success) return 'required'
+  const text = [data].flat().map(String).join(',')
+  return text === '' ? 'empty' : `\`${text}\``
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+}
