@@ -26,19 +26,22 @@ let bearer: string
 const tokenFor = async (userId: string, options = {}) =>
   `Bearer ${await issuer.userToken(userId, { audience: 'docling', actors: ['gateway'], ...options })}`
 
-beforeAll(async () => {
-  issuer = await createTestIssuer()
-  neighbours = await startNeighbours()
-  pool = createWorkerPool({ workers: 1, queue: 1, jobsPerWorker: 50, memoryMb: 512, timeoutMs: 20_000 })
-  const config = loadConfig(configSchema, {
+const configure = (environment: NodeJS.ProcessEnv = {}) =>
+  loadConfig(configSchema, {
     NODE_ENV: 'test',
     LOG_LEVEL: 'silent',
     SERVICE_SECRET: 'docling-secret-for-its-own-tests-only',
     AUTH_SERVICE_URL: neighbours.url,
     LLM_PROXY_URL: neighbours.url,
     DOCLING_MAX_FILE_BYTES: String(MAX_FILE_BYTES),
+    ...environment,
   })
-  service = createApp(config, { keys: issuer.keys, pool: watched(pool) })
+
+beforeAll(async () => {
+  issuer = await createTestIssuer()
+  neighbours = await startNeighbours()
+  pool = createWorkerPool({ workers: 1, queue: 1, jobsPerWorker: 50, memoryMb: 512, timeoutMs: 20_000 })
+  service = createApp(configure(), { keys: issuer.keys, pool: watched(pool) })
   await service.start()
   bearer = await tokenFor('ada')
 })
@@ -299,6 +302,22 @@ describe('under load', () => {
     }
     for (const place of places) place?.leave()
     await upload('a.md', 'x').expect(200)
+  })
+
+  test('a document that takes too long is 504, naming it and the limit', async () => {
+    const hasty = createApp(configure({ DOCLING_CONVERT_TIMEOUT_MS: '500' }), { keys: issuer.keys })
+    await hasty.start()
+    const answer = await request(hasty.app)
+      .post(FILE)
+      .set('Authorization', bearer)
+      .attach('files', ENDLESS, 'endless.md')
+      .expect(504)
+    expect(answer.body).toMatchObject({
+      code: 'timeout',
+      detail: 'endless.md was not converted within 500 ms.',
+      reason: 'timeout',
+    })
+    await hasty.close()
   })
 
   test('a client that goes away takes its conversion along, and the next one is served', async () => {

@@ -12,10 +12,10 @@ const passageData = z.object({
   tokens: z.int().nonnegative(),
   embedding_model: z.string(),
 })
-export type StoredPassage = z.output<typeof passageData>
+type StoredPassage = z.output<typeof passageData>
 
 /** What is kept of a document: its passages hold the text. */
-export interface StoredDocument {
+interface StoredDocument {
   name: string
   collection: string
   chunks: number

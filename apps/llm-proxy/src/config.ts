@@ -2,6 +2,7 @@ import { authEnv } from '@waybill/auth'
 import { clientEnv } from '@waybill/http-client'
 import { env, serviceEnv } from '@waybill/service-kit'
 import { z } from 'zod'
+import { EMBEDDING_MODEL, EXTRACTIVE_MODEL } from './local/provider.ts'
 
 export const configSchema = z.object({
   ...serviceEnv({ port: 8002 }),
@@ -13,8 +14,8 @@ export const configSchema = z.object({
   /** The largest body, in bytes: documents come as text. */
   BODY_LIMIT_BYTES: env.int({ min: 1024, max: 1024 ** 3, default: 4 * 1024 ** 2 }),
   /** The models that are meant when a request names none. */
-  DEFAULT_MODEL: env.text('local/extractive'),
-  DEFAULT_EMBEDDING_MODEL: env.text('local/hash-embedding-256'),
+  DEFAULT_MODEL: env.text(EXTRACTIVE_MODEL),
+  DEFAULT_EMBEDDING_MODEL: env.text(EMBEDDING_MODEL),
   /** The most tokens that a model is given in one request. */
   MAX_INPUT_TOKENS: env.int({ min: 16, max: 10_000_000, default: 65_536 }),
   /** The most tokens that a model gives back; a request may ask for fewer. */

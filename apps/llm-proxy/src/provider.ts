@@ -8,7 +8,7 @@ export interface Model {
   created: number
 }
 
-export interface ChatInput {
+interface ChatInput {
   model: string
   messages: readonly llmProxy.Message[]
   /** The tokens of the messages, counted before the provider is asked. */
@@ -20,14 +20,14 @@ export interface ChatInput {
 export type ChatEvent =
   { kind: 'delta'; text: string } | { kind: 'end'; finishReason: 'stop' | 'length'; usage: llmProxy.Usage }
 
-export interface EmbedInput {
+interface EmbedInput {
   model: string
   texts: readonly string[]
   /** The model's own number of dimensions unless said. */
   dimensions?: number | undefined
 }
 
-export interface Candidate {
+interface Candidate {
   text: string
   /** The cosine of its embedding and the question's; 0 when unknown. */
   similarity: number

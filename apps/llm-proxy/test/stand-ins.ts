@@ -154,6 +154,7 @@ async function listen(handle: (req: IncomingMessage, res: ServerResponse) => Pro
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: async () => {
+      if (!server.listening) return
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     },

@@ -65,9 +65,9 @@ create index abandoned_baskets_age on abandoned_baskets (created_at);
 
 alter table abandoned_baskets enable row level security;
 alter table abandoned_baskets force row level security;
-create policy abandoned_baskets_insert on abandoned_baskets for insert to :"user_role"
-  with check (workspace_id = any ((select workspaces_as('owner', 'admin', 'member'))::uuid[]));
-grant insert (workspace_id, basket_id) on abandoned_baskets to :"user_role";
+create policy abandoned_baskets_of_creation on abandoned_baskets to :"user_role"
+  using (workspace_id = any ((select workspaces_as('owner', 'admin', 'member'))::uuid[]));
+grant select, delete, insert (workspace_id, basket_id) on abandoned_baskets to :"user_role";
 
 -- Housekeeping runs for no user, as the login role, and reaches leftovers only: never an active project.
 create policy projects_leftover_select on projects for select to :"login_role" using (status = 'creating');

@@ -18,8 +18,8 @@ export interface BasketsClient {
   find(basket: BasketAddress): Promise<Basket | null>
   /** Those of `ids` that exist, by id, in one call. */
   findAll(workspaceId: string, ids: readonly string[]): Promise<Map<string, Basket>>
-  /** Makes sure that the basket is not there, and its dumps with it. */
-  remove(basket: BasketAddress, options?: { timeoutMs?: number }): Promise<void>
+  /** Removes the basket with its dumps; gives back whether it was there. */
+  remove(basket: BasketAddress, options?: { timeoutMs?: number }): Promise<boolean>
 }
 
 export interface BasketsClientOptions {
@@ -35,9 +35,7 @@ export interface BasketsClientOptions {
 export function createBasketsClient({ substrate, detailsTimeoutMs }: BasketsClientOptions): BasketsClient {
   return {
     async create({ workspaceId, ...body }) {
-      return substrate
-        .call(substrateApi.createBasket, { body, workspaceId, idempotent: true })
-        .catch(rethrow)
+      return substrate.call(substrateApi.createBasket, { body, workspaceId, idempotent: true }).catch(rethrow)
     },
     async find({ workspaceId, id }) {
       return substrate
@@ -52,16 +50,21 @@ export function createBasketsClient({ substrate, detailsTimeoutMs }: BasketsClie
       return new Map(items.map((basket) => [basket.id, basket]))
     },
     async remove({ workspaceId, id }, options = {}) {
-      await substrate
+      return substrate
         .call(substrateApi.deleteBasket, { params: { id }, workspaceId, ...options })
-        .catch((error: unknown) => (isMissing(error) ? undefined : rethrow(error)))
+        .then(() => true)
+        .catch((error: unknown) => (isMissing(error) ? false : rethrow(error)))
     },
   }
 }
 
 /** True when substrate-api (and not a token endpoint on the way to it) says that there is no such basket. */
 function isMissing(error: unknown): boolean {
-  return error instanceof DownstreamError && error.call.service === 'substrate-api' && error.downstreamStatus === 404
+  return (
+    error instanceof DownstreamError &&
+    error.call.service === 'substrate-api' &&
+    error.downstreamStatus === 404
+  )
 }
 
 /** The calls are of this service's own making: when they are refused, the client can do nothing about it. */

@@ -18,8 +18,8 @@ export const configSchema = z.object({
   IDEMPOTENCY_TTL_HOURS: env.int({ min: 1, max: 8760, default: 24 }),
   /** How often leftovers of interrupted creations are cleared away, in milliseconds. */
   RECONCILE_INTERVAL_MS: env.int({ min: 100, max: 86_400_000, default: 60_000 }),
-  /** How old a creation must be to count as interrupted, in milliseconds; at least twice REQUEST_TIMEOUT_MS is kept. */
-  RECONCILE_AFTER_MS: env.int({ min: 0, max: 86_400_000, default: 60_000 }),
+  /** How old a creation must be to count as interrupted, in milliseconds; never less than twice a request may take. */
+  RECONCILE_AFTER_MS: env.int({ min: 0, max: 86_400_000, default: 120_000 }),
 })
 
 export type Config = z.output<typeof configSchema>

@@ -7,7 +7,9 @@ import type { Tables } from './tables.ts'
 
 /** What was asked, as a digest: to tell a repetition from another request under the same key. */
 export function fingerprintOf(request: Record<string, unknown>): string {
-  return createHash('sha256').update(JSON.stringify(Object.entries(request).sort())).digest('base64url')
+  return createHash('sha256')
+    .update(JSON.stringify(Object.entries(request).sort()))
+    .digest('base64url')
 }
 
 /**

@@ -45,14 +45,19 @@ export function createMembers({ database, maxMembers }: MembersOptions) {
     ): Promise<MembershipRow> {
       return database.withPrincipal(principal, async (tx) => {
         const workspace = await workspaceFor(tx, principal, workspaceId)
-        if (!RIGHTS[workspace.role].manages.includes(role)) throw mayNot(workspace.role, `add a member as ${role}`)
-        if (workspace.kind === 'personal') throw new Problem('conflict', 'A personal workspace has one member.')
+        if (!RIGHTS[workspace.role].manages.includes(role))
+          throw mayNot(workspace.role, `add a member as ${role}`)
+        if (workspace.kind === 'personal')
+          throw new Problem('conflict', 'A personal workspace has one member.')
         await lock(tx, `workspace:${workspaceId}`)
         const members = await store.membersOf(tx, workspaceId)
-        if (members.some((member) => member.user_id === userId)) 
+        if (members.some((member) => member.user_id === userId))
           throw new Problem('conflict', `${userId} is a member of this workspace already.`)
         if (members.length >= maxMembers) {
-          throw new Problem('conflict', `The workspace has ${maxMembers} members, which is the most it may have.`)
+          throw new Problem(
+            'conflict',
+            `The workspace has ${maxMembers} members, which is the most it may have.`,
+          )
         }
         const added = await store.insertMembership(tx, { workspace_id: workspaceId, user_id: userId, role })
         const resource = `workspaces/${workspaceId}/members/${userId}`

@@ -2,20 +2,17 @@ import { recordAudit } from '@waybill/database'
 import type { Database, Transaction } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
-import type { substrateApi } from '@waybill/contracts'
 import type { BasketsClient } from './clients.ts'
 import { pageOf } from './cursor.ts'
 import type { PageRequest } from './cursor.ts'
+import { projectOf } from './project.ts'
+import type { Project } from './project.ts'
 import { RIGHTS } from './roles.ts'
 import * as store from './store/projects.ts'
 import type { ProjectRow } from './store/projects.ts'
 import { findPersonalWorkspace } from './store/workspaces.ts'
 import type { Tables } from './tables.ts'
 import { workspaceFor } from './workspaces.ts'
-
-type Basket = substrateApi.Basket
-/** A project with its basket; null when substrate-api has it no more, or (in a partial list) could not be asked. */
-export type Project = ProjectRow & { basket: Basket | null }
 
 export interface ProjectsOptions {
   database: Database<Tables>
@@ -43,15 +40,14 @@ export function createProjects({ database, baskets }: ProjectsOptions) {
       )
       const { items, next_cursor } = pageOf(rows, limit)
       const details = await detailsOf(baskets, items)
-      const projects = items.map((row): Project => ({ ...row, basket: details?.get(row.basket_id) ?? null }))
+      const projects = items.map((row) => projectOf(row, details?.get(row.basket_id) ?? null))
       return { items: projects, next_cursor, partial: details === undefined }
     },
 
     /** @throws Problem `not_found`; `unavailable`, `timeout` or `upstream_failed` when the basket cannot be had */
     async get(principal: UserPrincipal, id: string): Promise<Project> {
       const row = await database.withPrincipal(principal, (tx) => projectFor(tx, id), { readOnly: true })
-      const basket = await baskets.find({ workspaceId: row.workspace_id, id: row.basket_id })
-      return { ...row, basket }
+      return projectOf(row, await baskets.find({ workspaceId: row.workspace_id, id: row.basket_id }))
     },
 
     /**
@@ -98,15 +94,16 @@ async function refuseDeletion(tx: Transaction<Tables>, principal: UserPrincipal,
   const { deletesProjects } = RIGHTS[role]
   const mayDelete =
     deletesProjects === 'all' || (deletesProjects === 'own' && project.created_by === principal.userId)
-  if (!mayDelete) throw new Problem('forbidden', `Your role in this workspace is ${role}: you may not delete this project.`)
+  if (!mayDelete)
+    throw new Problem('forbidden', `Your role in this workspace is ${role}: you may not delete this project.`)
 }
 
 const UNANSWERED = ['unavailable', 'timeout', 'upstream_failed']
 
 /** The baskets of the projects, by id; undefined when substrate-api cannot be asked for them now. */
-async function detailsOf(baskets: BasketsClient, rows: ProjectRow[]): Promise<Map<string, Basket> | undefined> {
+async function detailsOf(baskets: BasketsClient, rows: ProjectRow[]) {
   const [first] = rows
-  if (!first) return new Map()
+  if (!first) return new Map<string, never>()
   try {
     return await baskets.findAll(
       first.workspace_id,

@@ -15,19 +15,20 @@ export interface TransactionSettings {
  * the transaction ends, ends the claims too, and the next borrower of the connection starts with none.
  */
 export function beginStatements(settings: TransactionSettings): string {
-  const parameters: Record<string, string> = {
-    statement_timeout: String(settings.statementTimeoutMs),
-    lock_timeout: String(settings.lockTimeoutMs),
-  }
+  const statements = [
+    settings.readOnly ? 'begin read only' : 'begin',
+    `set local statement_timeout = ${String(settings.statementTimeoutMs)}`,
+    `set local lock_timeout = ${String(settings.lockTimeoutMs)}`,
+  ]
   if (settings.as) {
-    Object.assign(parameters, claimsOf(settings.as.principal))
-    // Last, because the role of a request may not set parameters.
-    parameters.role = settings.as.role
+    // The role comes last, because the role of a request may not set parameters.
+    const parameters = { ...claimsOf(settings.as.principal), role: settings.as.role }
+    const calls = Object.entries(parameters).map(
+      ([name, value]) => `set_config('${name}', ${literal(value)}, true)`,
+    )
+    statements.push(`select ${calls.join(', ')}`)
   }
-  const calls = Object.entries(parameters).map(
-    ([name, value]) => `set_config('${name}', ${literal(value)}, true)`,
-  )
-  return `begin${settings.readOnly ? ' read only' : ''}; select ${calls.join(', ')}`
+  return statements.join('; ')
 }
 
 /** Every claim is set, absent ones to '', so that none can be left over or be forgotten by a policy. */

@@ -15,6 +15,13 @@ interface Access {
   ms: number
 }
 
+/** What is left of a body that was refused or not wanted would stand between this request and the next. */
+function discardRest(req: Request): void {
+  if (req.readableEnded) return
+  req.unpipe()
+  req.resume()
+}
+
 /** The first step of every request: its id, its context, its deadline, and one line in the log when it is over. */
 export function begin(log: Logger, timeoutFor: (req: Request) => number) {
   return (req: Request, res: Response, next: NextFunction): void => {
@@ -41,6 +48,9 @@ export function begin(log: Logger, timeoutFor: (req: Request) => number) {
       runInContext(context, () => {
         log.info({ ...access, aborted: res.writableFinished ? undefined : true }, 'request')
       })
+    })
+    res.once('finish', () => {
+      discardRest(req)
     })
     runInContext(context, next)
   }

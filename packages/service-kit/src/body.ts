@@ -24,6 +24,7 @@ export function bodyReader(
       throw new Problem('unsupported_media_type', 'This route takes a body of type application/json.')
     }
     await new Promise<void>((resolve, reject) => {
+      refuseGrowingOversize(req, limitBytes, reject)
       parse(req, res, (error?: unknown) => {
         if (error === undefined || error === null) resolve()
         else
@@ -36,8 +37,20 @@ export function bodyReader(
 }
 
 function refuseOversize(req: Request, limitBytes: number): void {
-  if (Number(req.headers['content-length'] ?? 0) <= limitBytes) return
-  throw new Problem(
+  if (Number(req.headers['content-length'] ?? 0) > limitBytes) throw tooLarge(limitBytes)
+}
+
+/** body-parser would read an oversize body to its end, if it has one, before it says anything. */
+function refuseGrowingOversize(req: Request, limitBytes: number, refuse: (problem: Problem) => void): void {
+  let bytes = 0
+  req.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > limitBytes) refuse(tooLarge(limitBytes))
+  })
+}
+
+function tooLarge(limitBytes: number): Problem {
+  return new Problem(
     'payload_too_large',
     `The body is larger than the ${String(limitBytes)} bytes that this route accepts.`,
   )

@@ -28,18 +28,30 @@ export class ConfigError extends Error {
  * @throws ConfigError naming every missing or wrong variable; the values themselves are never quoted.
  */
 export function loadConfig<S extends z.ZodObject>(schema: S, environment: NodeJS.ProcessEnv): z.output<S> {
-  const given = Object.fromEntries(
+  const given: Record<string, string> = Object.fromEntries(
     Object.keys(schema.shape).flatMap((name) => {
       const value = environment[name]
       return value === undefined || value.trim() === '' ? [] : [[name, value.trim()]]
     }),
   )
   const result = schema.safeParse(given)
-  const problems = result.success
-    ? secretProblems(result.data, environment.NODE_ENV)
-    : result.error.issues.map((issue) => ({ variable: issue.path.join('.'), message: wordsFor(issue) }))
+  const problems = [
+    ...(result.error?.issues ?? []).map((issue) => ({
+      variable: issue.path.join('.'),
+      message: wordsFor(issue),
+    })),
+    ...(environment.NODE_ENV?.trim() === 'production' ? secretProblems(secretsOf(schema, given)) : []),
+  ]
   if (!result.success || problems.length > 0) throw new ConfigError(problems)
   return result.data
+}
+
+/** The secrets that were given, each read by itself: those beside a wrong variable are judged all the same. */
+function secretsOf(schema: z.ZodObject, given: Record<string, string>): [string, Secret][] {
+  return Object.entries(schema.shape).flatMap(([variable, field]): [string, Secret][] => {
+    const value: unknown = (field as z.ZodType).safeParse(given[variable]).data // all that a shape may hold
+    return value instanceof Secret ? [[variable, value]] : []
+  })
 }
 
 function wordsFor(issue: z.core.$ZodIssue): string {
@@ -51,10 +63,9 @@ const PUBLIC_SECRETS =
   /change-?me|change-this|your-|example|secret-?key|password|default|test-?secret|^(.)\1*$/i
 
 /** In production a secret must be long and not one that stands in somebody's documentation. */
-function secretProblems(config: Record<string, unknown>, mode: string | undefined): ConfigProblem[] {
-  if (mode !== 'production') return []
-  return Object.entries(config).flatMap(([variable, value]) => {
-    if (!(value instanceof Secret) || variable.endsWith('_URL')) return []
+function secretProblems(secrets: readonly [string, Secret][]): ConfigProblem[] {
+  return secrets.flatMap(([variable, value]) => {
+    if (variable.endsWith('_URL')) return []
     if (Buffer.byteLength(value.reveal()) < MIN_SECRET_BYTES) {
       return [{ variable, message: `is shorter than ${String(MIN_SECRET_BYTES)} bytes` }]
     }
@@ -120,5 +131,7 @@ function isCidr(range: string): boolean {
   const [address = '', bits, ...rest] = range.split('/')
   const version = isIP(address)
   if (version === 0 || rest.length > 0) return false
-  return bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  // A range of /0 would believe everybody; Express refuses it too, but without naming the variable.
+  const size = Number(bits)
+  return bits === undefined || (/^\d+$/.test(bits) && size >= 1 && size <= (version === 4 ? 32 : 128))
 }

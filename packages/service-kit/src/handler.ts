@@ -39,13 +39,18 @@ export function routeHandler(
   return async (req, res) => {
     setServerRoute(route.path)
     const context = currentContext()
-    try {
+    const { requestId, log, signal } = context
+    const work = async (): Promise<unknown> => {
       const principal = await identify(route, req, context, options.authenticate)
+      signal.throwIfAborted()
       const body = await readBody(req, res)
+      signal.throwIfAborted()
       const input = validate(route.input, { params: req.params, query: req.query, body })
-      const { requestId, log, signal } = context
-      const work = Promise.resolve(route.handle({ ...input, principal, requestId, log, signal, req, res }))
-      answer(route, res, await untilAborted(work, signal))
+      return route.handle({ ...input, principal, requestId, log, signal, req, res })
+    }
+    try {
+      // The time runs for the verification of the caller and for the arrival of the body too.
+      answer(route, res, await untilAborted(work(), signal))
     } catch (error) {
       fail(route, res, error, context)
     }
@@ -87,8 +92,8 @@ function fail(route: Route, res: Response, error: unknown, context: RequestConte
     context.log.error({ err: problem.cause ?? problem, code: problem.code }, problem.message)
   else context.log.info({ code: problem.code, detail: problem.message }, 'refused')
   // Half an answer is out: cutting the connection is the only way left to say that it is not whole.
-  if (res.headersSent) res.destroy()
-  else sendProblem(res, problem, route.renderProblem)
+  if (!res.headersSent) sendProblem(res, problem, route.renderProblem)
+  else if (!res.writableEnded) res.destroy()
 }
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -7,12 +7,14 @@ import type { Route } from './route.ts'
 
 type Json = Record<string, unknown>
 
+const EVERY_METHOD = ['get', 'post', 'put', 'patch', 'delete']
+
 /** The OpenAPI 3.1 document of a service, made from the same routes that it serves. */
 export function openApiDocument(service: { name: string; version: string }, routes: readonly Route[]): Json {
   const paths: Record<string, Json> = {}
   for (const route of routes) {
     const path = route.path.replace(/[:*](\w+)/g, '{$1}')
-    for (const method of route.method === 'ALL' ? ['get', 'post'] : [route.method.toLowerCase()]) {
+    for (const method of route.method === 'ALL' ? EVERY_METHOD : [route.method.toLowerCase()]) {
       paths[path] = { ...paths[path], [method]: operation(route, path, method) }
     }
   }

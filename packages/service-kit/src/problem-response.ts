@@ -37,14 +37,23 @@ const BODY_PARSER: Record<string, [ProblemCode, string]> = {
 /** body-parser and Express throw plain errors with a `type` or `status`; they are the client's fault. */
 function fromBodyParser(error: unknown): Problem | undefined {
   if (!(error instanceof Error)) return undefined
-  const { type, status, limit } = error as Error & { type?: string; status?: number; limit?: number }
+  const { type, status, limit, expose } = error as Error & {
+    type?: string
+    status?: number
+    limit?: number
+    expose?: boolean
+  }
   const known = type === undefined ? undefined : BODY_PARSER[type]
   if (known) {
     const detail = limit === undefined ? known[1] : `${known[1]} The limit is ${String(limit)} bytes.`
     return new Problem(known[0], detail, { cause: error })
   }
-  if (status === 400) return new Problem('bad_request', 'The request cannot be read.', { cause: error })
-  return undefined
+  // http-errors marks what may be shown; the router does not mark a path that it cannot decode. Other errors that
+  // happen to have a status, a vendor's for one, are none of the client's.
+  const isTheClients = status === 400 && (expose === true || error instanceof URIError)
+  return isTheClients
+    ? new Problem('bad_request', 'The request cannot be read.', { cause: error })
+    : undefined
 }
 
 /** The document that a client sees for `problem`, with the ids of the current request. */
@@ -64,6 +73,10 @@ export function problemDocument(problem: Problem): ProblemDocument {
   }
 }
 
+/** What may have been set already for the answer that did not come about. */
+const REPRESENTATION =
+  /^(?:content-|etag$|last-modified$|accept-ranges$|set-cookie$|transfer-encoding$|trailer$)/
+
 /**
  * Answers with `problem`. `render` may give a body in another protocol's error shape (OpenAI's, say); status and
  * headers stay the same.
@@ -74,6 +87,7 @@ export function sendProblem(
   render?: (document: ProblemDocument) => unknown,
 ): void {
   const document = problemDocument(problem)
+  for (const name of res.getHeaderNames()) if (REPRESENTATION.test(name)) res.removeHeader(name)
   res.status(problem.status).set(problem.headers).set('Cache-Control', 'no-store')
   const challenge = problem.headers['WWW-Authenticate'] ?? challengeFor(problem)
   if (challenge) res.set('WWW-Authenticate', challenge)

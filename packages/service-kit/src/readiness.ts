@@ -15,6 +15,8 @@ export interface ReadinessReport {
 
 const FIRST_RETRY_MS = 100
 const LAST_RETRY_MS = 3_000
+/** A check that takes longer counts as failing: whoever asks for readiness does not wait for ever. */
+const CHECK_LIMIT_MS = 2_000
 
 /** Whether the service can do its work now: its start tasks are done, its checks pass, and it is not on its way out. */
 export class Readiness {
@@ -63,15 +65,26 @@ export class Readiness {
   async report(): Promise<ReadinessReport> {
     if (this.#draining) return { ready: false, checks: { service: 'draining' } }
     if (!this.#started) return { ready: false, checks: { service: 'starting' } }
-    const checks: ReadinessReport['checks'] = { service: 'ok' }
-    for (const [name, check] of Object.entries(this.#checks)) {
-      checks[name] = await check().then(
-        () => 'ok',
-        () => 'failing',
-      )
-    }
-    return { ready: !Object.values(checks).includes('failing'), checks }
+    const results = await Promise.all(
+      Object.entries(this.#checks).map(async ([name, check]) => [name, await outcome(check)] as const),
+    )
+    const checks = { service: 'ok', ...Object.fromEntries(results) } as const
+    return { ready: results.every(([, result]) => result === 'ok'), checks }
   }
+}
+
+async function outcome(check: Check): Promise<'ok' | 'failing'> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<'failing'>((resolve) => {
+    timer = setTimeout(resolve, CHECK_LIMIT_MS, 'failing')
+  })
+  const checked = (async () => check())().then(
+    () => 'ok' as const,
+    () => 'failing' as const,
+  )
+  return Promise.race([checked, limit]).finally(() => {
+    clearTimeout(timer)
+  })
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,8 @@ const MASK = '[redacted]'
 
 // Every pattern works in time linear in the line, which may hold what a stranger sent: it is tried only where a word
 // begins, or its open end is bounded. A word also begins after an escape of JSON (\n) or of a URL (%20).
-const beginning = (word: string): string => String.raw`${word}(?<=(?:^|[^\w-]|\\[bfnrt]|%[0-9A-Fa-f]{2})${word})`
+const beginning = (word: string): string =>
+  String.raw`${word}(?<=(?:^|[^\w-]|\\[bfnrt]|%[0-9A-Fa-f]{2})${word})`
 const NAME = String.raw`(?:passw(?:or)?d|passphrase|secret|token|authorization|cookie|api[-_]?key|private[-_]?key|credential|assertion)`
 const STRING = String.raw`"(?:[^"\\]|\\.)*"`
 

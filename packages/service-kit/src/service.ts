@@ -1,10 +1,10 @@
 import { createServer } from 'node:http'
-import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import type { Express, Request } from 'express'
 import type { Logger } from 'pino'
 import { begin } from './begin.ts'
+import { trackConnections } from './connections.ts'
 import { errorHandler, notFoundHandler } from './fallback.ts'
 import { routeHandler } from './handler.ts'
 import type { Authenticate } from './handler.ts'
@@ -16,7 +16,7 @@ import { Readiness } from './readiness.ts'
 import type { Check, StartTask } from './readiness.ts'
 import type { Route } from './route.ts'
 import type { ServiceConfig } from './service-env.ts'
-import { mountSystemRoutes } from './system-routes.ts'
+import { mountSystemRoutes, SYSTEM_ROUTES } from './system-routes.ts'
 
 export interface ServiceOptions {
   name: string
@@ -71,10 +71,17 @@ export function createService(options: ServiceOptions): Service {
     const verb = route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete' | 'all'
     app[verb](route.path, routeHandler(route, { ...options, bodyLimitBytes: config.BODY_LIMIT_BYTES }))
   }
-  app.use(notFoundHandler(routes))
+  app.use(notFoundHandler([...routes, ...SYSTEM_ROUTES]))
   app.use(errorHandler)
 
-  let server: Server | undefined
+  let connections: ReturnType<typeof trackConnections> | undefined
+  let closed: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    readiness.drain()
+    stopping.abort(new Error(`${name} is closing`))
+    await connections?.drain(config.SHUTDOWN_TIMEOUT_MS)
+    await closeAll(options.closing ?? [])
+  }
   return {
     name,
     app,
@@ -82,34 +89,27 @@ export function createService(options: ServiceOptions): Service {
     log,
     start: () => readiness.start(options.starting ?? [], stopping.signal),
     async listen({ port = config.PORT, host = config.HOST } = {}) {
-      server = createServer(
+      const server = createServer(
         { requestTimeout: 300_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 },
         app,
       )
-      const listening = server
+      connections = trackConnections(server)
       await new Promise<void>((resolve, reject) => {
-        listening.once('error', reject).listen(port, host, resolve)
+        server.once('error', reject).listen(port, host, resolve)
       })
-      const address = listening.address() as AddressInfo
+      const address = server.address() as AddressInfo // it listens on a port, not on a pipe
       return { url: `http://${host}:${String(address.port)}`, port: address.port }
     },
-    async close() {
-      readiness.drain()
-      stopping.abort(new Error(`${name} is closing`))
-      if (server) await drain(server, config.SHUTDOWN_TIMEOUT_MS)
-      server = undefined
-      for (const close of options.closing ?? []) await close()
-    },
+    close: () => (closed ??= close()),
   }
 }
 
-async function drain(server: Server, timeoutMs: number): Promise<void> {
-  const last = setTimeout(() => {
-    server.closeAllConnections()
-  }, timeoutMs)
-  // close() takes no new connections and ends idle ones at once; its callback waits for the busy ones.
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  clearTimeout(last)
+/** One after the other; what cannot be closed does not keep the rest open. Throws the first error at the end. */
+async function closeAll(closing: readonly (() => Promise<void>)[]): Promise<void> {
+  const results: PromiseSettledResult<void>[] = []
+  for (const close of closing) results.push(...(await Promise.allSettled([(async () => close())()])))
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed) throw failed.reason
 }
 
 /** The longest a request to this path may take: begin() runs before the router knows the route. */

@@ -6,6 +6,11 @@ import { openApiDocument } from './openapi.ts'
 import type { Readiness } from './readiness.ts'
 import type { Route } from './route.ts'
 
+/** The paths of what mountSystemRoutes adds, all of them for reading. */
+export const SYSTEM_ROUTES = ['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'].map(
+  (path) => ({ method: 'GET', path }) as const,
+)
+
 /** What every service answers beside its own routes: is it alive, is it ready, how is it doing, what can it do. */
 export function mountSystemRoutes(
   app: Express,

@@ -17,7 +17,8 @@ export function validate(input: Route['input'], given: { params: unknown; query:
   const read = (part: FieldError['in']): unknown => {
     const schema = input[part]
     if (!schema) return undefined
-    const result = schema.safeParse(given[part] ?? {})
+    // No body reads as an empty object, so that what is missing is named; null is a body, and a wrong one.
+    const result = schema.safeParse(given[part] === undefined ? {} : given[part])
     if (result.success) return result.data
     errors.push(
       ...result.error.issues.map((issue) => ({

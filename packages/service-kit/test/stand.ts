@@ -1,5 +1,4 @@
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { z } from 'zod'
 import { createLogger, createService, Problem, serviceEnv } from '../src/index.ts'
@@ -112,21 +111,38 @@ export function json(body: unknown, headers: Record<string, string> = STRONG): R
   }
 }
 
+export interface Line {
+  write: (text: string | Buffer) => void
+  /** What came back, once its head is there: enough for the status, and there however long the body is. */
+  answer: Promise<string>
+  /** Everything that came back until the connection ended. */
+  ended: Promise<string>
+  /** The next bytes from now on. */
+  next: () => Promise<string>
+  hangUp: () => void
+}
+
 /** A connection on which a test writes bytes that no proper client would write. */
-export function dial(port: number): Socket & { answer: Promise<string>; closed: Promise<void> } {
+export function dial(port: number): Line {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => undefined)
-  // Only up to the first blank line: enough for the status, and there however long the body is.
+  let text = ''
+  const ended = new Promise<string>((resolve) => socket.once('close', () => resolve(text)))
   const answer = new Promise<string>((resolve) => {
-    let text = ''
     socket.on('data', (chunk: Buffer) => {
       text += chunk.toString('latin1')
       if (text.includes('\r\n\r\n')) resolve(text)
     })
     socket.once('close', () => resolve(text))
   })
-  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-  return Object.assign(socket, { answer, closed })
+  return {
+    write: (data) => void socket.write(data),
+    answer,
+    ended,
+    next: () =>
+      new Promise((resolve) => socket.once('data', (data: Buffer) => resolve(data.toString('latin1')))),
+    hangUp: () => void socket.destroy(),
+  }
 }
 
 /** A promise to be kept later. */

@@ -1,4 +1,4 @@
-import { context, trace } from '@opentelemetry/api'
+import { context, isSpanContextValid, trace } from '@opentelemetry/api'
 import { RPCType, getRPCMetadata } from '@opentelemetry/core'
 import { ATTRIBUTE } from './names.ts'
 
@@ -32,5 +32,5 @@ export function setServerIdentity(identity: {
 /** The ids of the active span for a log line or an error answer; nothing when tracing is off. */
 export function activeTrace(): { traceId: string; spanId: string } | undefined {
   const span = trace.getActiveSpan()?.spanContext()
-  return span && { traceId: span.traceId, spanId: span.spanId }
+  return span && isSpanContextValid(span) ? { traceId: span.traceId, spanId: span.spanId } : undefined
 }

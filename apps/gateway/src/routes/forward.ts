@@ -29,6 +29,8 @@ export function forwardRoutes(clients: Record<Upstream, InternalClient>): Route[
           },
         })
         res.status(answer.status)
+        const { location } = answer.headers
+        if (typeof location === 'string') answer.headers.location = locationBefore(door, location)
         for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value)
         // Headers at once: whoever waits for a stream shall see that it has begun.
         res.flushHeaders()
@@ -48,6 +50,11 @@ function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
   }
   return url.slice(prefix.length)
+}
+
+/** A path of the service behind, as it is from outside. */
+function locationBefore({ prefix = '' }: FrontDoor, location: string): string {
+  return location.startsWith('/') ? prefix + location : location
 }
 
 function hasBody(req: Incoming): boolean {

@@ -8,7 +8,7 @@ const ENGLISH = `a about after again all also am an and any are aren as at be be
   now of off on once one only or other our ours out over own please re s same shall she should so some such t tell than that
   the their theirs them then there these they this those through to too under until up upon us ve very was wasn we were weren
   what when where whether which while who whom whose why will with within without won would you your yours many much say says
-  said show explain describe know let`
+  said show explain describe know let time thing things way`
 
 const GERMAN = `aber als am auf aus bei bin bis das dass dem den denn der des du durch ein eine einem einen einer eines er es für
   haben hat hatte ich ihr im ist ja kann kein keine mich mir mit nach nicht noch nur oder ob sein sich sie sind so über um und

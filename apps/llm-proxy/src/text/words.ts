@@ -10,7 +10,7 @@ const UNSPACED =
 const STOP_WORDS = readStopWords()
 
 /** Returns the words of `text` in order, in lower case and NFKC; a run of an unspaced script as its pairs of characters. */
-export function wordsOf(text: string): string[] {
+function wordsOf(text: string): string[] {
   const words: string[] = []
   for (const [word] of text.normalize('NFKC').toLowerCase().matchAll(WORD)) {
     if (!UNSPACED.test(word)) words.push(word)

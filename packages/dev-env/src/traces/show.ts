@@ -7,7 +7,10 @@ import { tracePage } from './trace-page.ts'
 
 const LIST_LENGTH = 100
 
-const ASSETS: Record<string, string> = { '/page.css': 'text/css', '/page.js': 'text/javascript' }
+const ASSETS: Record<string, { type: string; file: URL }> = {
+  '/page.css': { type: 'text/css', file: new URL('./assets/page.css', import.meta.url) },
+  '/page.js': { type: 'text/javascript', file: new URL('./assets/page.js', import.meta.url) },
+}
 
 /** Answers a GET: a page, one of its two assets, or the JSON API. */
 export function show(url: URL, response: ServerResponse, store: TraceStore): void {
@@ -18,7 +21,7 @@ export function show(url: URL, response: ServerResponse, store: TraceStore): voi
   }
   const asset = ASSETS[url.pathname]
   if (asset) {
-    send(response, 200, asset, readFileSync(new URL(`assets${url.pathname}`, import.meta.url), 'utf8'))
+    send(response, 200, asset.type, readFileSync(asset.file, 'utf8'))
     return
   }
   if (!['', 'requests', 'traces'].includes(first)) {

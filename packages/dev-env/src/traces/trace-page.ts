@@ -65,14 +65,11 @@ function hopDepth(row: Row, rows: readonly Row[]): number {
 
 function line({ span, depth, hop }: Row, hopLevel: number, start: number, total: number): Html {
   const indent = `h${hopLevel} d${Math.min(depth, 20)}`
+  const from = percent(span.start - start, total)
+  // What is too short to be seen gets half a percent.
+  const width = Math.max(0.5, percent(span.end - span.start, total))
   const bar = html`<svg class="bar" role="img" aria-label="from ${duration(span.start - start)}">
-    <rect
-      x="${percent(span.start - start, total)}"
-      width="${percent(span.end - span.start, total)}"
-      y="25%"
-      height="50%"
-      rx="2"
-    />
+    <rect x="${from.toFixed(2)}%" width="${width.toFixed(2)}%" y="25%" height="50%" rx="2" />
   </svg>`
   const kind = span.failed ? 'failed' : ''
   if (!hop) {
@@ -97,8 +94,6 @@ function line({ span, depth, hop }: Row, hopLevel: number, start: number, total:
   </tr>`
 }
 
-/** Too short a span would not be seen: half a percent at least. */
-function percent(part: number, total: number): string {
-  const share = total > 0 ? (part / total) * 100 : 0
-  return `${Math.min(100, Math.max(0.5, share)).toFixed(2)}%`
+function percent(part: number, total: number): number {
+  return total > 0 ? (part / total) * 100 : 0
 }

@@ -1,0 +1,74 @@
+import { openDatabase } from '@waybill/database'
+import type { Database } from '@waybill/database'
+import { createLogger, loadConfig } from '@waybill/service-kit'
+import type { UserPrincipal } from '@waybill/service-kit'
+import { sql } from 'kysely'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { configSchema } from '../src/config.ts'
+import type { Schema } from '../src/store/schema.ts'
+import { startSetting } from './setting.ts'
+import type { Session, Setting } from './setting.ts'
+
+let setting: Setting
+let database: Database<Schema>
+let alice: Session
+let bob: Session
+beforeAll(async () => {
+  setting = await startSetting()
+  database = openDatabase<Schema>({
+    config: loadConfig(configSchema, setting.environment),
+    migrations: new URL('../migrations/', import.meta.url),
+    log: createLogger({ service: 'auth-service', level: 'silent' }),
+  })
+  await database.start()
+  alice = await setting.newUser()
+  bob = await setting.newUser()
+})
+afterAll(async () => {
+  await database.close()
+  await setting.close()
+})
+
+/** The first column of what a statement gives in a request of `who`. */
+async function as(who: Session, statement: string): Promise<unknown[]> {
+  const principal: UserPrincipal = {
+    ...{ kind: 'user', userId: who.user_id, role: 'user', permissions: [], actors: [], via: 'jwt' },
+  }
+  const { rows } = await database.withPrincipal(principal, (tx) =>
+    sql<Record<string, unknown>>`${sql.raw(statement)}`.execute(tx),
+  )
+  return rows.map((row) => Object.values(row)[0])
+}
+
+it('a request sees its own user and sessions only', async () => {
+  expect(await as(alice, 'select id from users')).toEqual([alice.user_id])
+  expect(await as(alice, 'select distinct user_id from sessions')).toEqual([alice.user_id])
+})
+
+it('a request ends its own sessions only, and brings none back', async () => {
+  const end = `update sessions set revoked_at = now(), revoked_because = 'logout' returning user_id`
+  const carol = await setting.newUser()
+  expect(await as(carol, end)).toEqual([carol.user_id])
+  await setting.refresh(bob.refresh_token).expect(200)
+  expect(
+    await as(carol, `update sessions set revoked_at = null, revoked_because = null returning 1`),
+  ).toEqual([])
+  await setting.refresh(carol.refresh_token).expect(401)
+})
+
+it.each([
+  ['password hashes', 'select password_hash from users'],
+  ['refresh hashes', 'select refresh_hash from sessions'],
+  ['signing keys', 'select sealed from signing_keys'],
+  ['the audit', 'select actor from audit'],
+])('a request cannot read %s', async (_, statement) => {
+  await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })
+})
+
+it.each([
+  ['its role', `update users set role = 'admin'`],
+  ['a new user', `insert into users (username, email, password_hash) values ('x', 'x', 'x')`],
+  ['a session that lasts', `update sessions set expires_at = 'infinity'`],
+])('a request cannot write %s', async (_, statement) => {
+  await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })
+})

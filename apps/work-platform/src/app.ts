@@ -1,0 +1,71 @@
+import { createJwks, createServiceAuth } from '@waybill/auth'
+import type { KeySource } from '@waybill/auth'
+import { openDatabase } from '@waybill/database'
+import { createHttpClient } from '@waybill/http-client'
+import { createLogger, createService } from '@waybill/service-kit'
+import type { Logger, Service } from '@waybill/service-kit'
+import { createBasketsClient } from './clients.ts'
+import type { Config } from './config.ts'
+import { createMembers } from './members.ts'
+import { createProjectCreation, FINISHING_MS } from './project-creation.ts'
+import { createProjects } from './projects.ts'
+import { createReconciler } from './reconciler.ts'
+import { memberRoutes } from './routes/members.ts'
+import { projectRoutes } from './routes/projects.ts'
+import { workspaceRoutes } from './routes/workspaces.ts'
+import type { Tables } from './tables.ts'
+import { createWorkspaces } from './workspaces.ts'
+
+export interface Dependencies {
+  keys: KeySource
+  logger: Logger
+}
+
+const NAME = 'work-platform'
+
+/** The service, from its configuration: who belongs to which workspace, and the projects in them. */
+export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
+  const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
+  const http = createHttpClient({ service: NAME, config })
+  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
+  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
+  const migrations = new URL('../migrations/', import.meta.url)
+  const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
+  const baskets = createBasketsClient({
+    substrate: http.internal('substrate-api', config.SUBSTRATE_API_URL),
+    detailsTimeoutMs: config.BASKET_DETAILS_TIMEOUT_MS,
+  })
+  const reconciler = createReconciler({
+    database,
+    baskets,
+    log,
+    intervalMs: config.RECONCILE_INTERVAL_MS,
+    // No request that is still at work may be taken for one that was interrupted.
+    interruptedAfterMs: Math.max(config.RECONCILE_AFTER_MS, 2 * (config.REQUEST_TIMEOUT_MS + FINISHING_MS)),
+    keysKeptMs: config.IDEMPOTENCY_TTL_HOURS * 3_600_000,
+  })
+
+  return createService({
+    name: NAME,
+    config,
+    logger: log,
+    authenticate,
+    routes: [
+      ...workspaceRoutes(createWorkspaces(database)),
+      ...memberRoutes(createMembers({ database, maxMembers: config.WORKSPACE_MEMBERS_MAX })),
+      ...projectRoutes(
+        createProjects({ database, baskets }),
+        createProjectCreation({ database, baskets, log }),
+      ),
+    ],
+    starting: [
+      (signal) => database.start(signal),
+      () => {
+        reconciler.start()
+        return Promise.resolve()
+      },
+    ],
+    readiness: { database: () => database.check() },
+    closing: [() => reconciler.close(), () => http.close(), () => database.close()],
+  })
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Problem } from './problem.ts'
+import { problemDocument } from './problem-response.ts'
+
+/**
+ * Follows the connections of `server`: answers with a problem what is no HTTP at all, and gives back how to empty it.
+ * Emptying takes no new connections, ends each one as soon as its answers are out, and cuts off after `limitMs`.
+ */
+export function trackConnections(server: Server): { drain: (limitMs: number) => Promise<void> } {
+  const underWay = new Map<Duplex, number>()
+  let draining = false
+
+  server.on('connection', (socket: Socket) => {
+    underWay.set(socket, 0)
+    socket.once('close', () => underWay.delete(socket))
+  })
+  server.on('request', ({ socket }: IncomingMessage, res: ServerResponse) => {
+    underWay.set(socket, (underWay.get(socket) ?? 0) + 1)
+    res.once('close', () => {
+      const left = (underWay.get(socket) ?? 1) - 1
+      if (underWay.has(socket)) underWay.set(socket, left)
+      if (draining && left === 0) socket.destroySoon()
+    })
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // An answer that is under way must not get another one into its middle.
+    if (!socket.writable || error.code === 'ECONNRESET' || (underWay.get(socket) ?? 0) > 0) socket.destroy()
+    else socket.end(rawProblem(error.code), () => socket.destroy())
+  })
+
+  return {
+    async drain(limitMs) {
+      draining = true
+      const last = setTimeout(() => {
+        server.closeAllConnections()
+      }, limitMs)
+      // close() of http would also destroy each connection whose answer was handed over but is not yet sent.
+      const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+      for (const [socket, answers] of underWay) if (answers === 0) socket.destroy()
+      await closed
+      clearTimeout(last)
+    },
+  }
+}
+
+function rawProblem(code: string | undefined): string {
+  const problem =
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new Problem('headers_too_large', 'The header fields are larger than is accepted.')
+      : new Problem('bad_request', 'The request cannot be read.')
+  const requestId = randomUUID()
+  const body = JSON.stringify({ ...problemDocument(problem), request_id: requestId })
+  return [
+    `HTTP/1.1 ${String(problem.status)} ${STATUS_CODES[problem.status] ?? ''}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${String(Buffer.byteLength(body))}`,
+    `X-Request-ID: ${requestId}`,
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}

@@ -1,0 +1,152 @@
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { route } from '../src/index.ts'
+import { anybody, ask, stand, writer } from './stand.ts'
+
+const page = z.object({ limit: z.coerce.number().int().max(100).default(20), after: z.string().optional() })
+const ROUTES = [
+  route('GET', '/v1/:backend/things', {
+    auth: writer,
+    summary: 'List things',
+    input: { params: z.object({ backend: z.enum(['a', 'b']) }), query: page },
+    output: z.object({ items: z.array(z.object({ id: z.string() })) }),
+    problems: ['not_found', 'rate_limited'],
+    handle: () => ({ items: [] }),
+  }),
+  route('POST', '/v1/:backend/things', {
+    auth: writer,
+    summary: 'Create a thing',
+    input: {
+      params: z.object({ backend: z.string() }),
+      body: z.object({ at: z.iso.datetime().transform(String) }),
+    },
+    status: 201,
+    handle: () => undefined,
+  }),
+  route('ALL', '/files/*path', {
+    auth: writer,
+    summary: 'Files',
+    bodyType: 'stream',
+    handle: () => undefined,
+  }),
+  route('GET', '/.well-known/keys.json', { auth: anybody, summary: 'Keys', handle: () => ({}) }),
+]
+
+interface Operation {
+  operationId: string
+  security: Record<string, string[]>[]
+  parameters: { name: string; in: string; required: boolean; schema: unknown }[]
+  requestBody?: { content: Record<string, { schema: unknown }> }
+  responses: Record<string, { description: string }>
+}
+interface Document {
+  openapi: string
+  info: { title: string; version: string }
+  paths: Record<string, Record<string, Operation>>
+  components: { securitySchemes: Record<string, { type: string }>; schemas: Record<string, unknown> }
+}
+
+async function documentOf(): Promise<Document> {
+  await using here = await stand(ROUTES)
+  return (await ask(`${here.url}/openapi.json`)).body as unknown as Document
+}
+
+const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
+
+describe('the OpenAPI document', () => {
+  test('has the form that OpenAPI 3.1 asks for', async () => {
+    const document = await documentOf()
+    expect(document.openapi).toMatch(/^3\.1\.\d+$/)
+    expect(document.info).toMatchObject({ title: 'stand', version: '0.1.0' })
+    const ids: string[] = []
+    for (const [path, item] of Object.entries(document.paths)) {
+      expect(path).toMatch(/^\/[^:*]*$/)
+      const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      for (const [method, operation] of Object.entries(item)) {
+        expect(METHODS).toContain(method)
+        ids.push(operation.operationId)
+        const declared = operation.parameters.filter((parameter) => parameter.in === 'path')
+        expect(declared.map(({ name }) => name)).toEqual(inPath)
+        expect(declared.every(({ required }) => required)).toBe(true)
+        const names = operation.parameters.map((parameter) => `${parameter.in}:${parameter.name}`)
+        expect(new Set(names).size).toBe(names.length)
+        expect(operation.parameters.every(({ schema }) => typeof schema === 'object')).toBe(true)
+        expect(Object.keys(operation.responses).length).toBeGreaterThan(0)
+        for (const [status, response] of Object.entries(operation.responses)) {
+          expect(status).toMatch(/^[1-5]\d\d$/)
+          expect(response.description).not.toBe('')
+        }
+        for (const requirement of operation.security) {
+          for (const scheme of Object.keys(requirement)) {
+            expect(document.components.securitySchemes).toHaveProperty(scheme)
+          }
+        }
+      }
+    }
+    expect(new Set(ids).size).toBe(ids.length)
+    for (const [, target] of JSON.stringify(document).matchAll(/"\$ref":"#([^"]*)"/g)) {
+      expect(document).toHaveProperty(target!.split('/').slice(1))
+    }
+  })
+
+  test('says of every guarded route who may use it, and of an open one that nobody is asked', async () => {
+    const { paths } = await documentOf()
+    expect(paths['/v1/{backend}/things']?.get?.security).toEqual([{ bearer: ['things.write'] }])
+    expect(paths['/.well-known/keys.json']?.get?.security).toEqual([])
+    const guarded = Object.values(paths).flatMap((item) => Object.values(item))
+    for (const operation of guarded) {
+      const isOpen = operation.security.length === 0
+      expect(Object.hasOwn(operation.responses, '401')).toBe(!isOpen)
+      expect(Object.hasOwn(operation.responses, '403')).toBe(!isOpen)
+    }
+  })
+
+  test('tells what may be left out of a request and what an answer always has', async () => {
+    const { paths } = await documentOf()
+    const { get, post } = paths['/v1/{backend}/things']!
+    expect(get?.parameters.filter((parameter) => parameter.in === 'query')).toMatchObject([
+      { name: 'limit', required: false },
+      { name: 'after', required: false },
+    ])
+    expect(Object.keys(get?.responses ?? {}).sort()).toEqual(['200', '400', '401', '403', '404', '429'])
+    expect(post?.requestBody?.content['application/json']?.schema).toMatchObject({ required: ['at'] })
+    expect(post?.responses).toHaveProperty('201')
+  })
+
+  test('names every method of a route that takes all of them', async () => {
+    const { paths } = await documentOf()
+    expect(Object.keys(paths['/files/{path}'] ?? {})).toEqual(['get', 'post', 'put', 'patch', 'delete'])
+  })
+})
+
+describe('/docs', () => {
+  test('needs nothing from elsewhere: every asset is served here', async () => {
+    await using here = await stand(ROUTES)
+    const response = await fetch(`${here.url}/docs`)
+    const html = await response.text()
+    expect(response.headers.get('content-security-policy')).toContain("default-src 'self'")
+    expect(html).not.toMatch(/https?:\/\//)
+    const assets = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path!)
+    expect(assets.length).toBeGreaterThan(2)
+    for (const path of assets) {
+      const asset = await fetch(here.url + path)
+      expect([path, asset.status]).toEqual([path, 200])
+      expect((await asset.arrayBuffer()).byteLength).toBeGreaterThan(0)
+    }
+  })
+
+  test('does not serve what is not an asset', async () => {
+    await using here = await stand(ROUTES)
+    expect((await fetch(`${here.url}/docs/%2e%2e/package.json`)).status).not.toBe(200)
+    expect((await fetch(`${here.url}/docs/nothing.js`)).status).toBe(404)
+  })
+})
+
+describe('/metrics', () => {
+  test('is Prometheus text, and says so when telemetry is not registered', async () => {
+    await using here = await stand(ROUTES)
+    const response = await fetch(`${here.url}/metrics`)
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
+    expect(await response.text()).toContain('# telemetry is not registered')
+  })
+})
