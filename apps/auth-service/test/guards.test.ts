@@ -1,5 +1,8 @@
+import { loadConfig } from '@waybill/service-kit'
+import supertest from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createApp } from '../src/app.ts'
+import { configSchema } from '../src/config.ts'
 import { startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
 
@@ -66,15 +69,12 @@ describe('every route', () => {
 
 describe('without a database', () => {
   it('what needs it is 503 with Retry-After, and nothing hangs', async () => {
-    const { loadConfig } = await import('@waybill/service-kit')
-    const { configSchema } = await import('../src/config.ts')
     const DATABASE_URL = 'postgresql://auth_service:x@127.0.0.1:9/auth_service'
     const config = loadConfig(configSchema, {
       ...{ ...setting.environment, DATABASE_URL, DATABASE_MIGRATION_URL: DATABASE_URL },
     })
     const service = createApp(config)
     const starting = service.start().catch(() => undefined)
-    const { default: supertest } = await import('supertest')
     const { headers } = await supertest(service.app)
       .post('/auth/login')
       .send({ username: 'x', password: 'y' })

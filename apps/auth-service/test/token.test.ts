@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { createJwks, createVerifier } from '@waybill/auth'
 import { createTestIssuer } from '@waybill/dev-env/testing'
 import supertest from 'supertest'
@@ -83,7 +84,6 @@ describe('client authentication (RFC 6749 section 2.3)', () => {
 
   it('takes base64 secrets from clients that do not encode them', async () => {
     const secret = 'a+b/c=='
-    const { createHash } = await import('node:crypto')
     const SERVICE_CLIENTS = JSON.stringify({ gateway: createHash('sha256').update(secret).digest('hex') })
     const service = await setting.another({ SERVICE_CLIENTS })
     const authorization = `Basic ${Buffer.from(`gateway:${secret}`).toString('base64')}`
@@ -92,7 +92,6 @@ describe('client authentication (RFC 6749 section 2.3)', () => {
   })
 
   it('takes both secrets of a service while one replaces the other', async () => {
-    const { createHash } = await import('node:crypto')
     const hashes = ['old', 'new'].map((secret) => createHash('sha256').update(secret).digest('hex'))
     const service = await setting.another({ SERVICE_CLIENTS: JSON.stringify({ gateway: hashes }) })
     for (const [secret, status] of [
@@ -198,6 +197,9 @@ describe('token exchange (RFC 8693)', () => {
   it('gives no more permissions than asked for, held and allowed to be handed on', async () => {
     const asked = await setting.exchange('gateway', 'llm-proxy', user.access_token, { scope: 'memory.read' })
     expect(asked.body.scope).toBe('memory.read')
+    const held = String(claimsOf(user.access_token).scope).split(' ')
+    const all = await setting.exchange('gateway', 'llm-proxy', user.access_token, { scope: '*' }).expect(200)
+    expect(String(all.body.scope).split(' ').sort()).toEqual(held.sort())
     const again = await setting.exchange('llm-proxy', 'data_store', asked.body.access_token).expect(200)
     expect(again.body.scope).toBe('memory.read')
     const none = await setting.exchange('work-platform', 'substrate-api', user.access_token).expect(200)
@@ -207,7 +209,7 @@ describe('token exchange (RFC 8693)', () => {
   it.each([
     ['an audience not on the actor’s list', 'docling', 'data_store', {}, 'invalid_target'],
     ['an audience that nobody is', 'docling', 'https://evil.example', {}, 'invalid_target'],
-    ['permissions that the user has not', 'gateway', 'docling', { scope: '*' }, 'invalid_scope'],
+    ['permissions that the user has not', 'gateway', 'docling', { scope: 'users.manage' }, 'invalid_scope'],
     [
       'permissions that the actor may not hand on',
       'docling',

@@ -29,7 +29,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const log = overrides.log ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
   const client = createHttpClient({ service: NAME, config })
   const keys = overrides.keys ?? createJwks(() => client.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: audiencesFor(config) })
+  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
 
   const migrations = new URL('../migrations/', import.meta.url)
   const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
@@ -53,11 +53,6 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     readiness: { database: () => database.check() },
     closing: [async () => lance?.close(), () => database.close(), () => client.close()],
   })
-}
-
-/** A caller that passes the user's own token on instead of exchanging it sends the platform's audience. */
-function audiencesFor(config: Config): string[] {
-  return config.PROPAGATION_MODE === 'passthrough' ? [NAME, config.PLATFORM_AUDIENCE] : [NAME]
 }
 
 function lanceTables(config: Config, log: Logger) {

@@ -23,7 +23,7 @@ export interface Dependencies {
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const http = createHttpClient({ service: NAME, config })
   const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME] })
+  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
   const pool =
     overrides.pool ??
     createWorkerPool({

@@ -30,7 +30,7 @@ export interface Dependencies {
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const http = createHttpClient({ service: NAME, config })
   const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: audiencesFor(config) })
+  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
 
   const tokenizer = createTokenizer()
   const models = createModels([createLocalProvider(tokenizer), ...(overrides.providers ?? [])], {
@@ -73,9 +73,4 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     ...(overrides.logger && { logger: overrides.logger }),
     closing: [() => indexing.close(), () => http.close()],
   })
-}
-
-/** A caller that passes the user's own token on instead of exchanging it sends the platform's audience. */
-function audiencesFor(config: Config): string[] {
-  return config.PROPAGATION_MODE === 'passthrough' ? [NAME, config.PLATFORM_AUDIENCE] : [NAME]
 }

@@ -5,7 +5,7 @@ export interface Place {
 }
 
 /** The cursor of the page that begins after `last`. */
-export function cursorAfter(last: Place): string {
+function cursorAfter(last: Place): string {
   return `${last.created_at.toISOString()}_${last.id}`
 }
 

@@ -6,7 +6,7 @@ import { Problem } from '@waybill/service-kit'
 type Basket = substrateApi.Basket
 
 /** Which basket of which workspace; the workspace is asserted in the token, so the caller must have checked it. */
-export interface BasketAddress {
+interface BasketAddress {
   workspaceId: string
   id: string
 }

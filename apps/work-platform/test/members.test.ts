@@ -58,15 +58,17 @@ describe('a workspace', () => {
 
 describe('members', () => {
   test('are listed first come first, with who let them in', async () => {
+    for (const id of ['z', 'a']) await as('owner').post(members, { user_id: id, role: 'viewer' })
     const { body } = await as('viewer').get(members)
-    expect(body.items[0]).toEqual({
+    expect(body.items).toHaveLength(6)
+    expect((body.items as { user_id: string }[]).slice(-2).map(({ user_id }) => user_id)).toEqual(['z', 'a'])
+    expect(body.items[5]).toEqual({
       workspace_id: world.workspaceId,
-      user_id: world.users.owner,
-      role: 'owner',
+      user_id: 'a',
+      role: 'viewer',
       added_by: world.users.owner,
       created_at: expect.stringMatching(/Z$/),
     })
-    expect(body.items).toHaveLength(4)
   })
 
   test('see the workspace from the next request after they were added', async () => {

@@ -98,7 +98,10 @@ export async function startSubstrate(issuer: TestIssuer): Promise<SubstrateStand
     const endpoint = ENDPOINTS.find(
       ({ method, path }) => method === req.method && path.split('/').length === pathname.split('/').length,
     )
-    if (!endpoint) return send(res, 404, { code: 'not_found', detail: 'no such route' })
+    if (!endpoint) {
+      send(res, 404, { code: 'not_found', detail: 'no such route' })
+      return
+    }
     const claims = await verifier.verify(req.headers.authorization?.replace('Bearer ', '') ?? '')
     const sent = await text(req)
     const body = sent === '' ? undefined : (JSON.parse(sent) as unknown)
@@ -107,7 +110,10 @@ export async function startSubstrate(issuer: TestIssuer): Promise<SubstrateStand
     await self.before(call)
     const behaviour = behaviours.get(endpoint) ?? behaviours.get(undefined) ?? { kind: 'work' }
     if (behaviour.kind === 'hang') return
-    if (behaviour.kind === 'refuse') return send(res, behaviour.status, { code: 'x', detail: 'Refused.' })
+    if (behaviour.kind === 'refuse') {
+      send(res, behaviour.status, { code: 'x', detail: 'Refused.' })
+      return
+    }
     const { status, answer } = work(call, pathname.split('/').at(-1) ?? '', Object.fromEntries(searchParams))
     if (behaviour.kind === 'lose') res.destroy()
     else send(res, status, answer)
@@ -179,11 +185,15 @@ export async function startTokenEndpoint(issuer: TestIssuer): Promise<TokenStand
     const basic = Buffer.from(req.headers.authorization?.replace('Basic ', '') ?? '', 'base64').toString()
     const actor = basic.split(':')[0] ?? ''
     self.requests.push({ ...form, actor })
-    if (self.refusal) return send(res, self.refusal.status, { error: self.refusal.error })
+    if (self.refusal) {
+      send(res, self.refusal.status, { error: self.refusal.error })
+      return
+    }
     const { audience = '', workspace_id: workspaceId, subject_token: subjectToken } = form
     const options = { audience, scope: '', ...(workspaceId !== undefined && { workspaceId }) }
     if (subjectToken === undefined && workspaceId !== undefined && !self.letsServicesNameWorkspaces) {
-      return send(res, 400, { error: 'invalid_request' })
+      send(res, 400, { error: 'invalid_request' })
+      return
     }
     const token =
       subjectToken === undefined

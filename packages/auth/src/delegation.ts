@@ -66,7 +66,7 @@ export interface DelegationRules {
  */
 export function delegate(request: DelegationRequest, rules: DelegationRules): TokenGrant {
   const { subject, actor, audience } = request
-  const delegation = rules.policy[actor]
+  const delegation = Object.hasOwn(rules.policy, actor) ? rules.policy[actor] : undefined
   const ceiling =
     delegation && Object.hasOwn(delegation.audiences, audience) ? delegation.audiences[audience] : undefined
   if (!delegation || !ceiling)
@@ -80,12 +80,14 @@ export function delegate(request: DelegationRequest, rules: DelegationRules): To
   if (request.workspaceId !== undefined && !delegation.assertsWorkspace) {
     throw new GrantError('invalid_request', `${actor} may not name a workspace.`)
   }
+  const lifetimeSeconds = Math.min(rules.lifetimeSeconds, Math.floor(subject.exp - rules.nowSeconds))
+  if (lifetimeSeconds < 1) throw new GrantError('invalid_grant', 'The subject token has expired.')
   const held = intersectPermissions(scopesOf(subject), ceiling)
   const granted = request.scope ? intersectPermissions(held, request.scope) : held
   if (request.scope?.some((wanted) => intersectPermissions(held, [wanted]).length === 0)) {
     throw new GrantError('invalid_scope', 'More permissions were asked for than can be handed on.')
   }
-  const { iss: _iss, aud: _aud, iat: _iat, nbf: _nbf, exp, jti: _jti, ...kept } = subject
+  const { iss: _iss, aud: _aud, iat: _iat, nbf: _nbf, exp: _exp, jti: _jti, ...kept } = subject
   const workspaceId = request.workspaceId ?? subject.workspace_id
   return {
     claims: {
@@ -97,6 +99,6 @@ export function delegate(request: DelegationRequest, rules: DelegationRules): To
       ...(workspaceId !== undefined && { workspace_id: workspaceId }),
       act: { sub: actor, ...(subject.act && { act: subject.act }) },
     },
-    lifetimeSeconds: Math.max(1, Math.min(rules.lifetimeSeconds, Math.floor(exp - rules.nowSeconds))),
+    lifetimeSeconds,
   }
 }

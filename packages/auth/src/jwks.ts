@@ -24,11 +24,11 @@ export interface JwksOptions {
 }
 
 /** Algorithms by key type: a key's own `alg` must be among those of its type, and none of them is symmetric. */
-const ALGORITHMS: Record<string, readonly string[]> = {
-  EC: ['ES256', 'ES384', 'ES512'],
-  RSA: ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
-  OKP: ['EdDSA', 'Ed25519'],
-}
+const ALGORITHMS = new Map([
+  ['EC', ['ES256', 'ES384', 'ES512']],
+  ['RSA', ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']],
+  ['OKP', ['EdDSA', 'Ed25519']],
+])
 
 const documentSchema = z.looseObject({ keys: z.array(z.looseObject({ kty: z.string() })) })
 
@@ -72,13 +72,19 @@ export function createJwks(fetchDocument: () => Promise<unknown>, options: JwksO
 
 async function importKeys(document: unknown): Promise<Map<string, VerificationKey>> {
   const keys = new Map<string, VerificationKey>()
-  for (const jwk of documentSchema.parse(document).keys as JWK[]) {
-    const { kid, alg, kty, use = 'sig' } = jwk
+  for (const jwk of documentSchema.parse(document).keys) {
     // A set may hold keys for other uses; what does not fit is passed over, not an error (RFC 7517 section 5).
-    if (kid === undefined || alg === undefined || use !== 'sig' || !ALGORITHMS[kty ?? '']?.includes(alg))
-      continue
-    const key = await importJWK(jwk, alg)
-    if (!(key instanceof Uint8Array)) keys.set(kid, { kid, alg, key })
+    const key = await importKey(jwk).catch(() => undefined)
+    if (key) keys.set(key.kid, key)
   }
   return keys
+}
+
+async function importKey(jwk: JWK): Promise<VerificationKey | undefined> {
+  const { kid, alg, kty = '', use = 'sig' } = jwk
+  if (typeof kid !== 'string' || alg === undefined || use !== 'sig') return undefined
+  if (!ALGORITHMS.get(kty)?.includes(alg)) return undefined
+  const key = await importJWK(jwk, alg)
+  // A private key where only public ones belong cannot verify anything.
+  return key instanceof Uint8Array || key.type !== 'public' ? undefined : { kid, alg, key }
 }

@@ -86,7 +86,8 @@ export const refresh = endpoint({
   method: 'POST',
   path: '/auth/refresh',
   summary: 'Exchange a refresh token for a new access token and the next refresh token',
-  body: z.strictObject({ refresh_token: z.string().min(1).max(512) }),
+  // As long as any token, so that one of the wrong kind is answered 401 like one that is spent.
+  body: z.strictObject({ refresh_token: z.string().min(1).max(8192) }),
   output: session,
 })
 

@@ -29,7 +29,7 @@ export function readQuestion(text: string): Question {
  */
 export function relevanceOf(text: string, question: Question): number {
   const { share, matches } = coverageOf(text, question)
-  return share >= (matches >= 2 ? 0.1 : 0.1) ? share : 0
+  return share >= (matches >= 2 ? RELEVANT : RELEVANT_ALONE) ? share : 0
 }
 
 /** Returns the weighted share (0 to 1) and the number of the question's terms that `text` has. */

@@ -1,0 +1,85 @@
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { exportJWK, importJWK } from 'jose'
+import type { CryptoKey, JWK } from 'jose'
+import { createVerifier } from '../src/index.ts'
+import type { KeySource, Verifier } from '../src/index.ts'
+
+export const ISSUER = 'https://issuer.test'
+/** The time of all tests, in seconds since the epoch. */
+export const NOW = 1_800_000_000
+
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+export const PEM = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+export const DER = publicKey.export({ type: 'spki', format: 'der' })
+
+export async function publicJwk(kid = 'k1'): Promise<JWK> {
+  return { ...(await exportJWK(publicKey)), kid, alg: 'ES256', use: 'sig' }
+}
+
+export const CLAIMS = {
+  iss: ISSUER,
+  aud: 'docling',
+  sub: 'u1',
+  client_id: 'waybill',
+  iat: NOW,
+  nbf: NOW,
+  exp: NOW + 300,
+  jti: 'j1',
+  scope: 'memory.read tasks.read',
+  principal: 'user',
+  role: 'user',
+}
+export const HEADER: Record<string, unknown> = { typ: 'at+jwt', alg: 'ES256', kid: 'k1' }
+
+const encode = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url')
+
+/** A token with a true ES256 signature over whatever is given: objects, or text where the spelling matters. */
+export function forge(
+  payload: unknown = CLAIMS,
+  header: unknown = HEADER,
+  key: KeyObject = privateKey,
+): string {
+  const input = `${encode(header)}.${encode(payload)}`
+  const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' })
+  return `${input}.${signature.toString('base64url')}`
+}
+
+/** HS256 with a secret that is no secret: the attack on verifiers that take a public key for an HMAC key. */
+export function forgeHmac(secret: string | Buffer): string {
+  const input = `${encode({ ...HEADER, alg: 'HS256' })}.${encode(CLAIMS)}`
+  return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
+}
+
+export function strangersKey(): KeyObject {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+}
+
+/** The one key of this issuer; `asked` holds every id that it was asked for. */
+export async function keySource(): Promise<KeySource & { asked: string[] }> {
+  const key = (await importJWK(await publicJwk(), 'ES256')) as CryptoKey // EC keys are never bytes
+  const asked: string[] = []
+  return {
+    asked,
+    find(kid) {
+      asked.push(kid)
+      return Promise.resolve(kid === 'k1' ? { kid, alg: 'ES256', key } : undefined)
+    },
+  }
+}
+
+export async function verifier(
+  options: Partial<Parameters<typeof createVerifier>[0]> = {},
+): Promise<Verifier> {
+  return createVerifier({
+    keys: await keySource(),
+    issuer: ISSUER,
+    audiences: ['docling', 'waybill'],
+    skewSeconds: 30,
+    maxLifetimeSeconds: 3_600,
+    cacheSize: 100,
+    now: () => NOW * 1000,
+    ...options,
+  })
+}
