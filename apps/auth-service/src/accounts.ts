@@ -9,7 +9,7 @@ import type { Schema } from './store/schema.ts'
 import { findUser, findUserByName, insertUser } from './store/users.ts'
 import type { User } from './store/users.ts'
 
-export interface Registration {
+interface Registration {
   username: string
   email: string
   password: string

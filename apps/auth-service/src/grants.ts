@@ -14,7 +14,7 @@ export interface GrantRequest {
   workspaceId?: string | undefined
 }
 
-export interface ExchangeRequest extends GrantRequest {
+interface ExchangeRequest extends GrantRequest {
   /** The access token of whom the client acts for. */
   subjectToken: Secret
 }
@@ -24,7 +24,7 @@ export interface GrantedToken extends IssuedToken {
   scope: string
 }
 
-export interface GrantRules {
+interface GrantRules {
   issuer: string
   platformAudience: string
   onBehalfOfSeconds: number

@@ -5,7 +5,7 @@ const NONCE_BYTES = 16
 /** `rt_<session id>_<nonce><MAC>`: one word without dots, which the redaction of logs knows by its prefix. */
 const FORM = /^(rt_([0-9a-f-]{36})_[\w-]{22})([\w-]{43})$/
 
-export interface RefreshToken {
+interface RefreshToken {
   sessionId: string
   token: Secret
   /** What is kept of it: SHA-256. */

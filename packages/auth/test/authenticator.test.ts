@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import type { Authenticate, Principal } from '@waybill/service-kit'
+import type { Authenticate, Principal, Problem } from '@waybill/service-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createAuthenticator } from '../src/index.ts'
 import { CLAIMS, forge, verifier } from './forge.ts'
@@ -15,8 +15,10 @@ beforeAll(async () => {
   server = createServer((req, res) => {
     authenticate(req as Parameters<Authenticate>[0]).then(
       (caller) => res.end(JSON.stringify(caller?.principal ?? 'nobody')),
-      (error: { code: string; status: number }) =>
-        res.end(JSON.stringify({ code: error.code, status: error.status })),
+      (error: unknown) => {
+        const { code, status } = error as Problem
+        res.end(JSON.stringify({ code, status }))
+      },
     )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { exportJWK, importJWK } from 'jose'
 import type { CryptoKey, JWK } from 'jose'
 import { createVerifier } from '../src/index.ts'
-import type { KeySource, Verifier } from '../src/index.ts'
+import type { AccessTokenClaims, KeySource, Verifier } from '../src/index.ts'
 
 export const ISSUER = 'https://issuer.test'
 /** The time of all tests, in seconds since the epoch. */
@@ -67,6 +67,14 @@ export async function keySource(): Promise<KeySource & { asked: string[] }> {
       return Promise.resolve(kid === 'k1' ? { kid, alg: 'ES256', key } : undefined)
     },
   }
+}
+
+/** `verify` of a verifier of its own. */
+export async function verifying(
+  options: Partial<Parameters<typeof createVerifier>[0]> = {},
+): Promise<(token: string) => Promise<AccessTokenClaims>> {
+  const made = await verifier(options)
+  return (token) => made.verify(token)
 }
 
 export async function verifier(

@@ -11,7 +11,7 @@ test('a token that is issued here is accepted here, lives as long as it says and
   }
   const key = { kid: 'k9', alg: 'ES256', privateKey }
   const issued = await Promise.all([signAccessToken(key, grant, NOW), signAccessToken(key, grant, NOW)])
-  const { verify } = createVerifier({
+  const verifier = createVerifier({
     keys: { find: () => Promise.resolve({ kid: 'k9', alg: 'ES256', key: publicKey }) },
     issuer: ISSUER,
     audiences: ['docling'],
@@ -20,7 +20,7 @@ test('a token that is issued here is accepted here, lives as long as it says and
     cacheSize: 0,
     now: () => NOW * 1000,
   })
-  const claims = await Promise.all(issued.map(({ token }) => verify(token)))
+  const claims = await Promise.all(issued.map(({ token }) => verifier.verify(token)))
   expect(claims[0]).toMatchObject({ ...grant.claims, iat: NOW, nbf: NOW, exp: NOW + 60 })
   expect(issued[0].expiresIn).toBe(60)
   expect(claims[0]!.jti).not.toBe(claims[1]!.jti)

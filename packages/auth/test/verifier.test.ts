@@ -9,7 +9,7 @@ import {
   NOW,
   PEM,
   strangersKey,
-  verifier,
+  verifying,
 } from './forge.ts'
 
 const refused = expect.objectContaining({ code: 'invalid_token', status: 401 })
@@ -23,7 +23,7 @@ function without(claim: string): Record<string, unknown> {
 function respelt(part: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   const bytes = Buffer.from(part, 'base64url')
-  const other = [...alphabet]
+  const other = Array.from(alphabet)
     .map((last) => part.slice(0, -1) + last)
     .find((text) => text !== part && Buffer.from(text, 'base64url').equals(bytes))
   if (other === undefined) throw new Error('this part has no spare bits')
@@ -32,7 +32,7 @@ function respelt(part: string): string {
 const [H = '', P = '', S = ''] = forge().split('.')
 
 test('a proper token is accepted, and its claims come back', async () => {
-  const { verify } = await verifier()
+  const verify = await verifying()
   expect(await verify(forge())).toMatchObject(CLAIMS)
   expect(await verify(forge(CLAIMS, { ...HEADER, typ: 'application/AT+JWT' }))).toMatchObject(CLAIMS)
 })
@@ -62,7 +62,7 @@ describe('a token is refused before any key is looked up when it is', () => {
     ['too long', forge({ ...CLAIMS, x: 'x'.repeat(8_192) })],
   ])('%s', async (_name, token) => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys })
+    const verify = await verifying({ keys })
     await expect(verify(token)).rejects.toEqual(refused)
     expect(keys.asked).toEqual([])
   })
@@ -82,14 +82,14 @@ describe('a token is refused before any key is looked up when it is', () => {
     ['nothing', ' '],
   ])('made of %s in its payload or header', async (_name, text) => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys })
+    const verify = await verifying({ keys })
     await expect(verify(forge(text))).rejects.toEqual(refused)
     await expect(verify(forge(CLAIMS, text))).rejects.toEqual(refused)
     expect(keys.asked).toEqual([])
   })
 
   test('made of bytes that are not UTF-8', async () => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     const bad = Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]).toString('base64url')
     await expect(verify(`${H}.${bad}.${S}`)).rejects.toEqual(refused)
   })
@@ -121,7 +121,7 @@ describe('a token is refused before any key is looked up when it is', () => {
     ['a member nobody knows', { ...HEADER, x: 1 }],
   ])('headed by %s', async (_name, header) => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys })
+    const verify = await verifying({ keys })
     await expect(verify(forge(CLAIMS, header))).rejects.toEqual(refused)
     expect(keys.asked).toEqual([])
   })
@@ -149,7 +149,7 @@ describe('a signature is refused when it is', () => {
     ['all zeros (CVE-2022-21449)', `${H}.${P}.${Buffer.alloc(64).toString('base64url')}`],
     ['cut off', `${H}.${P}.${Buffer.from(S, 'base64url').subarray(0, 63).toString('base64url')}`],
   ])('%s', async (_name, token) => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     await expect(verify(token)).rejects.toEqual(refused)
   })
 })
@@ -158,7 +158,7 @@ describe('claims', () => {
   test.each(['iss', 'aud', 'sub', 'client_id', 'iat', 'nbf', 'exp', 'jti', 'scope', 'principal'])(
     '%s is required, and named when it is missing',
     async (claim) => {
-      const { verify } = await verifier()
+      const verify = await verifying()
       await expect(verify(forge(without(claim)))).rejects.toThrow(claim)
       await expect(verify(forge({ ...CLAIMS, [claim]: null }))).rejects.toEqual(refused)
     },
@@ -184,7 +184,7 @@ describe('claims', () => {
     ['aud a list with something else', { aud: ['docling', 1] }],
     ['aud an object', { aud: { docling: true } }],
   ])('of the wrong type are refused: %s', async (_name, claims) => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     await expect(verify(forge({ ...CLAIMS, ...claims }))).rejects.toEqual(refused)
   })
 
@@ -200,7 +200,7 @@ describe('claims', () => {
     ['a longer life than is believed', { exp: NOW + 3_601 }],
     ['a longer life than is believed, begun long ago', { iat: NOW - 3_590, exp: NOW + 11 }],
   ])('are refused: %s', async (_name, claims) => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     await expect(verify(forge({ ...CLAIMS, ...claims }))).rejects.toEqual(refused)
   })
 
@@ -212,17 +212,17 @@ describe('claims', () => {
     ['one of several audiences', { aud: ['data_store', 'docling'] }],
     ['no permissions', { scope: '' }],
   ])('are accepted: %s', async (_name, claims) => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     expect(await verify(forge({ ...CLAIMS, ...claims }))).toMatchObject(claims)
   })
 
   test('that nobody knows are not read', async () => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     expect(await verify(forge({ ...CLAIMS, user_id: 'admin', permissions: ['*'] }))).toEqual(CLAIMS)
   })
 
   test('a refusal quotes nothing of the token', async () => {
-    const { verify } = await verifier()
+    const verify = await verifying()
     for (const token of [forge({ ...CLAIMS, iss: 'canary' }), forge(CLAIMS, { ...HEADER, typ: 'canary' })]) {
       const error: unknown = await verify(token).catch((thrown: unknown) => thrown)
       expect(String(error)).not.toContain('canary')
@@ -235,7 +235,7 @@ describe('a verified token is remembered', () => {
   test('so that its key is not looked up again, but only for a while', async () => {
     const keys = await keySource()
     let now = NOW * 1000
-    const { verify } = await verifier({ keys, cacheTtlMs: 60_000, now: () => now })
+    const verify = await verifying({ keys, cacheTtlMs: 60_000, now: () => now })
     await verify(forge())
     const token = forge()
     await verify(token)
@@ -248,7 +248,7 @@ describe('a verified token is remembered', () => {
 
   test('but not beyond its expiry: time is checked anew at each hit', async () => {
     let now = NOW * 1000
-    const { verify } = await verifier({ cacheTtlMs: 3_600_000, now: () => now })
+    const verify = await verifying({ cacheTtlMs: 3_600_000, now: () => now })
     const token = forge()
     await verify(token)
     now += 329_000
@@ -259,7 +259,7 @@ describe('a verified token is remembered', () => {
 
   test('and not under another spelling', async () => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys })
+    const verify = await verifying({ keys })
     await verify(`${H}.${P}.${S}`)
     await expect(verify(`${H}.${P}.${respelt(S)}`)).rejects.toEqual(refused)
     await expect(verify(`${H}.${P}.${S} `)).rejects.toEqual(refused)
@@ -267,7 +267,7 @@ describe('a verified token is remembered', () => {
 
   test('and a refused one is not remembered as anything', async () => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys })
+    const verify = await verifying({ keys })
     const token = forge({ ...CLAIMS, aud: 'data_store' })
     await expect(verify(token)).rejects.toEqual(refused)
     await expect(verify(token)).rejects.toEqual(refused)
@@ -276,7 +276,7 @@ describe('a verified token is remembered', () => {
 
   test('in bounded room: the oldest goes first', async () => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys, cacheSize: 2 })
+    const verify = await verifying({ keys, cacheSize: 2 })
     const tokens = ['a', 'b', 'c'].map((jti) => forge({ ...CLAIMS, jti }))
     for (const token of tokens) await verify(token)
     await verify(tokens[2]!)
@@ -288,7 +288,7 @@ describe('a verified token is remembered', () => {
 
   test('or not at all, with a cache of size 0', async () => {
     const keys = await keySource()
-    const { verify } = await verifier({ keys, cacheSize: 0 })
+    const verify = await verifying({ keys, cacheSize: 0 })
     const token = forge()
     await verify(token)
     await verify(token)
@@ -297,7 +297,9 @@ describe('a verified token is remembered', () => {
 
   test('for one verifier only: another with other audiences judges for itself', async () => {
     const token = forge()
-    await (await verifier()).verify(token)
-    await expect((await verifier({ audiences: ['data_store'] })).verify(token)).rejects.toThrow('audience')
+    await (
+      await verifying()
+    )(token)
+    await expect((await verifying({ audiences: ['data_store'] }))(token)).rejects.toThrow('audience')
   })
 })

@@ -16,7 +16,8 @@ export const ATTRIBUTE = {
   collection: 'db.collection.name',
   operation: 'db.operation.name',
   system: 'db.system.name',
-  userId: 'user.id',
+  /** The class of what was thrown. */
+  errorType: 'error.type',
 } as const
 
 export const SPAN = {

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
+import { createRequire, syncBuiltinESMExports } from 'node:module'
+import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
 import { NodeSDK } from '@opentelemetry/sdk-node'
 
-const QUIET_PATHS = new Set(['/livez', '/readyz', '/metrics'])
+const QUIET_PATHS = ['/livez', '/readyz', '/metrics']
 
 let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
 
@@ -15,25 +17,41 @@ let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
  */
 export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
   if (running) return
-  const exports = Boolean(env.OTEL_EXPORTER_OTLP_ENDPOINT ?? env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT)
+  const exports = [env.OTEL_EXPORTER_OTLP_ENDPOINT, env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT].some(isSet)
   const metrics = new PrometheusExporter({ preventServerStart: true })
   const sdk = new NodeSDK({
-    serviceName: env.OTEL_SERVICE_NAME ?? packageName(),
+    serviceName: isSet(env.OTEL_SERVICE_NAME) ? env.OTEL_SERVICE_NAME : packageName(),
     autoDetectResources: false,
     // An exporter that is left out would be made from the environment's defaults and push to localhost.
     ...(exports ? { traceExporter: new OTLPTraceExporter() } : { spanProcessors: [] }),
+    // Baggage is neither read nor sent: it comes from strangers, and would travel on to every neighbour.
+    textMapPropagator: new W3CTraceContextPropagator(),
     metricReaders: [metrics],
     logRecordProcessors: [],
     instrumentations: [
       new HttpInstrumentation({
-        ignoreIncomingRequestHook: (request) => QUIET_PATHS.has(request.url ?? ''),
+        ignoreIncomingRequestHook: (request) => QUIET_PATHS.includes(request.url?.split('?')[0] ?? ''),
         // Housekeeping outside any request (a key refresh, say) would only add roots that belong to no journey.
         requireParentforOutgoingSpans: true,
       }),
     ],
   })
   sdk.start()
+  patchHttp()
   running = { sdk, metrics }
+}
+
+/** A variable that is set to nothing counts as unset, as everywhere. */
+function isSet(value: string | undefined): value is string {
+  return value !== undefined && value.trim() !== ''
+}
+
+/** The instrumentation patches a module when it is required; whoever only imports it would go untraced. */
+function patchHttp(): void {
+  const require = createRequire(import.meta.url)
+  require('http')
+  require('https')
+  syncBuiltinESMExports()
 }
 
 /** Sends what is still buffered and stops. Safe to call twice, or when nothing was started. */

@@ -1,4 +1,5 @@
 import { SpanStatusCode, trace } from '@opentelemetry/api'
+import { ATTRIBUTE } from './names.ts'
 import type { AttributeName, SpanName } from './names.ts'
 
 type Attributes = Partial<Record<AttributeName, string | number | boolean | string[]>>
@@ -17,7 +18,7 @@ export async function withSpan<T>(
       return await work()
     } catch (error) {
       span.setStatus({ code: SpanStatusCode.ERROR })
-      span.setAttribute('error.type', error instanceof Error ? error.name : typeof error)
+      span.setAttribute(ATTRIBUTE.errorType, error instanceof Error ? error.name : typeof error)
       throw error
     } finally {
       span.end()

@@ -32,6 +32,13 @@ export function statusBadge(status: number | null): Html {
   return html`<span class="status s${Math.floor(status / 100)}">${status}</span>`
 }
 
+/** `user:0199d3f0…`: enough to tell subjects apart; the whole of it shows when pointed at. */
+export function subjectCode(subject: string | null | undefined): Html {
+  if (!subject) return html`–`
+  const short = subject.length > 22 ? `${subject.slice(0, 14)}…` : subject
+  return html`<code title="${subject}">${short}</code>`
+}
+
 /** A duration in milliseconds, with as many digits as one can compare. */
 export function duration(ms: number): string {
   return ms < 10

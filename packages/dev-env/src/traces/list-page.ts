@@ -1,5 +1,5 @@
 import { html, type Html } from './html.ts'
-import { duration, layout, statusBadge } from './layout.ts'
+import { duration, layout, statusBadge, subjectCode } from './layout.ts'
 import type { Trace } from './store.ts'
 
 /** The newest requests; with `missing` the note that no request or trace has that id. */
@@ -43,7 +43,7 @@ function row(trace: Trace): Html {
     <td>${statusBadge(root.status)}</td>
     <td class="number">${duration(root.ms)}</td>
     <td>${services.join(' → ')}</td>
-    <td><code>${subject ?? '–'}</code></td>
+    <td>${subjectCode(subject)}</td>
     <td>
       ${trace.requestId ? html`<a href="/requests/${encodeURIComponent(trace.requestId)}"><code>${trace.requestId}</code></a>` : '–'}
     </td>

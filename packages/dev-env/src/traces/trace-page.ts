@@ -1,5 +1,5 @@
 import { html, type Html } from './html.ts'
-import { duration, layout, statusBadge } from './layout.ts'
+import { duration, layout, statusBadge, subjectCode } from './layout.ts'
 import { rowsOf, type Row } from './rows.ts'
 import type { Trace } from './store.ts'
 
@@ -89,7 +89,7 @@ function line({ span, depth, hop }: Row, hopLevel: number, start: number, total:
     <td>${statusBadge(hop.status)}</td>
     <td class="number">${duration(hop.ms)}</td>
     <td class="timeline">${bar}</td>
-    <td><code>${hop.subject ?? '–'}</code></td>
+    <td>${subjectCode(hop.subject)}</td>
     <td>${hop.actors.length > 0 ? hop.actors.join(' ← ') : '–'}</td>
   </tr>`
 }
