@@ -9,38 +9,55 @@ const DEFAULT_PORT = 8005
 export const configSchema = z
   .object({
     ...serviceEnv({ port: DEFAULT_PORT }),
-    /** Another name for PORT, which wins where both are set. */
-    AUTH_PORT: env.int({ min: 0, max: 65_535, default: DEFAULT_PORT }),
+    AUTH_PORT: env
+      .int({ min: 0, max: 65_535, default: DEFAULT_PORT })
+      .describe('Another name for PORT; PORT wins where both are set'),
     ...authEnv,
     ...databaseEnv,
-    /** Encrypts the signing keys in the database, and authenticates refresh tokens: 32 random bytes in base64. */
-    SIGNING_KEY_ENCRYPTION_KEY: encryptionKey(),
-    /** Which services may ask for tokens: a JSON object from the name to the SHA-256 of its secret in hex, or to two. */
-    SERVICE_CLIENTS: clientHashes(),
-    /** The life of the access tokens that users log in to, in hours. */
-    JWT_EXPIRATION_HOURS: env.int({ min: 1, max: 24 * 31, default: 24 }),
-    /** The life of a session, however often it is refreshed, in days. */
-    REFRESH_TOKEN_EXPIRATION_DAYS: env.int({ min: 1, max: 3650, default: 30 }),
-    /** For how long the last refresh token but one is answered with the same successor, in seconds. */
-    REFRESH_GRACE_SECONDS: env.int({ min: 0, max: 60, default: 10 }),
-    /** The life of an on-behalf-of token, in seconds; never more than the subject token's. */
-    ON_BEHALF_OF_SECONDS: env.int({ min: 10, max: 3600, default: 120 }),
-    /** The life of a token that a service gets in its own name, in seconds. */
-    SERVICE_TOKEN_SECONDS: env.int({ min: 10, max: 3600, default: 300 }),
-    /** How many services may stand between a user and the last one. */
-    DELEGATION_MAX_DEPTH: env.int({ min: 1, max: 32, default: 8 }),
-    /** Attempts to log in to one account, whoever makes them and whether it exists or not. */
-    LOGIN_LIMIT_PER_MINUTE: env.int({ min: 1, max: 1_000_000, default: 5 }),
-    /** Attempts to log in from one address; 0 is four times LOGIN_LIMIT_PER_MINUTE. */
-    LOGIN_ADDRESS_LIMIT_PER_MINUTE: env.int({ min: 0, max: 1_000_000, default: 0 }),
-    /** Accounts tried to be made from one address. */
-    REGISTRATION_LIMIT_PER_HOUR: env.int({ min: 1, max: 1_000_000, default: 3 }),
-    /** Passwords hashed at the same time, 19 MiB each; 0 is one per core. */
-    PASSWORD_HASH_CONCURRENCY: env.int({ min: 0, max: 64, default: 0 }),
-    /** Passwords waiting to be hashed; further ones are answered 503. */
-    PASSWORD_HASH_QUEUE: env.int({ min: 0, max: 10_000, default: 32 }),
-    /** How long the published keys may be cached, in seconds. */
-    JWKS_MAX_AGE_SECONDS: env.int({ min: 0, max: 3600, default: 60 }),
+    SIGNING_KEY_ENCRYPTION_KEY: encryptionKey().describe(
+      'Encrypts the signing keys in the database, and authenticates refresh tokens: 32 random bytes in base64',
+    ),
+    SERVICE_CLIENTS: clientHashes().describe(
+      'Which services may ask for tokens: a JSON object, name to SHA-256 of the secret in hex, or to two of them',
+    ),
+    JWT_EXPIRATION_HOURS: env
+      .int({ min: 1, max: 24 * 31, default: 24 })
+      .describe('The life of the access tokens that users log in to, in hours'),
+    REFRESH_TOKEN_EXPIRATION_DAYS: env
+      .int({ min: 1, max: 3650, default: 30 })
+      .describe('The life of a session, however often it is refreshed, in days'),
+    REFRESH_GRACE_SECONDS: env
+      .int({ min: 0, max: 60, default: 10 })
+      .describe(
+        'For how long the last refresh token but one is answered with the same successor, in seconds',
+      ),
+    ON_BEHALF_OF_SECONDS: env
+      .int({ min: 10, max: 3600, default: 120 })
+      .describe("The life of an on-behalf-of token, in seconds; never more than the subject token's"),
+    SERVICE_TOKEN_SECONDS: env
+      .int({ min: 10, max: 3600, default: 300 })
+      .describe('The life of a token that a service gets in its own name, in seconds'),
+    DELEGATION_MAX_DEPTH: env
+      .int({ min: 1, max: 32, default: 8 })
+      .describe('How many services may stand between a user and the last one'),
+    LOGIN_LIMIT_PER_MINUTE: env
+      .int({ min: 1, max: 1_000_000, default: 5 })
+      .describe('Attempts to log in to one account, whoever makes them and whether it exists or not'),
+    LOGIN_ADDRESS_LIMIT_PER_MINUTE: env
+      .int({ min: 0, max: 1_000_000, default: 0 })
+      .describe('Attempts to log in from one address; 0 is four times LOGIN_LIMIT_PER_MINUTE'),
+    REGISTRATION_LIMIT_PER_HOUR: env
+      .int({ min: 1, max: 1_000_000, default: 3 })
+      .describe('Accounts tried to be made from one address'),
+    PASSWORD_HASH_CONCURRENCY: env
+      .int({ min: 0, max: 64, default: 0 })
+      .describe('Passwords hashed at the same time, 19 MiB each; 0 is one per core'),
+    PASSWORD_HASH_QUEUE: env
+      .int({ min: 0, max: 10_000, default: 32 })
+      .describe('Passwords waiting to be hashed; further ones are answered 503'),
+    JWKS_MAX_AGE_SECONDS: env
+      .int({ min: 0, max: 3600, default: 60 })
+      .describe('How long the published keys may be cached, in seconds'),
   })
   .refine((config) => config.JWT_EXPIRATION_HOURS * 3600 <= config.MAX_TOKEN_LIFETIME_SECONDS, {
     path: ['JWT_EXPIRATION_HOURS'],

@@ -4,6 +4,14 @@ import type { UserPrincipal } from '@waybill/service-kit'
 /** What a user keeps: any JSON object. */
 export type RecordData = Record<string, unknown>
 
+/** A record that is to be. Id and data arrive checked. */
+export interface NewRecord {
+  id: string
+  data: RecordData
+  /** What messages call `data`: `records[3].data`, say. */
+  name: string
+}
+
 /** A record as every backend gives it back; times in ISO 8601. */
 export interface StoredRecord {
   id: string
@@ -37,13 +45,20 @@ interface SearchOptions {
 
 /**
  * A place where records are kept. Whatever it is, it shows and touches the records of the operation's user only, and
- * an id taken by somebody else is not taken. Ids, collection and data arrive checked.
+ * an id taken by somebody else is not taken. Ids, collection and data arrive checked, the ids of new records all different.
  */
 export interface Backend {
   /** True when `create` and `delete` append `succeeded` in the transaction of their write. */
   auditsWrites: boolean
-  /** Throws Problem `conflict` when the user has a record of that id, `unprocessable` when the data do not fit. */
-  create(operation: Operation, id: string, data: RecordData): Promise<StoredRecord>
+  /**
+   * All of `records` or none, and given back in their order. Throws Problem `conflict`, naming an id that the user has
+   * already, and `unprocessable` when data do not fit.
+   */
+  create(
+    operation: Operation,
+    records: readonly NewRecord[],
+    options: { includeVector: boolean },
+  ): Promise<StoredRecord[]>
   read(operation: Operation, id: string): Promise<StoredRecord | undefined>
   /** In the order of ids, byte by byte. */
   list(operation: Operation, options: ListOptions): Promise<StoredRecord[]>

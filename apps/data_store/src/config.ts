@@ -9,16 +9,21 @@ export const configSchema = z.object({
   ...authEnv,
   ...clientEnv,
   ...databaseEnv,
-  /** The folder of the embedded LanceDB, for one data_store process at a time. Empty: that backend is not configured. */
-  LANCEDB_PATH: env.text(''),
-  /** How often LanceDB's files are compacted and deleted rows leave the disk, in milliseconds. */
-  LANCEDB_MAINTENANCE_MS: env.int({ min: 1_000, max: 86_400_000, default: 60_000 }),
-  /** The longest `data` of a record, as compact JSON in bytes. */
-  RECORD_MAX_BYTES: env.int({ min: 256, max: 64 * 1024 ** 2, default: 256 * 1024 }),
-  /** How many levels of arrays and objects `data` may have. */
-  RECORD_MAX_DEPTH: env.int({ min: 1, max: 500, default: 32 }),
-  /** The longest vector, in numbers. */
-  VECTOR_MAX_DIMENSIONS: env.int({ min: 1, max: 65_536, default: 4_096 }),
+  LANCEDB_PATH: env
+    .text('')
+    .describe('Folder of the embedded LanceDB, for one data_store process at a time; empty: not configured'),
+  LANCEDB_MAINTENANCE_MS: env
+    .int({ min: 1_000, max: 86_400_000, default: 60_000 })
+    .describe("How often LanceDB's files are compacted and deleted rows leave the disk, in milliseconds"),
+  RECORD_MAX_BYTES: env
+    .int({ min: 256, max: 64 * 1024 ** 2, default: 256 * 1024 })
+    .describe('The longest `data` of a record, as compact JSON in bytes'),
+  RECORD_MAX_DEPTH: env
+    .int({ min: 1, max: 500, default: 32 })
+    .describe('How many levels of arrays and objects `data` may have'),
+  VECTOR_MAX_DIMENSIONS: env
+    .int({ min: 1, max: 65_536, default: 4_096 })
+    .describe('The longest vector, in numbers'),
 })
 
 export type Config = z.output<typeof configSchema>

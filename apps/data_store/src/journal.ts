@@ -29,7 +29,8 @@ export function createJournal(database: Database<Tables>, log: Logger): Journal 
       return await work()
     } catch (error) {
       const code = error instanceof Problem ? error.code : 'internal'
-      const entry: AuditEntry = { ...operation.succeeded, outcome: 'failure', details: { code } }
+      const details = { ...operation.succeeded.details, code }
+      const entry: AuditEntry = { ...operation.succeeded, outcome: 'failure', details }
       await append(operation, entry).catch((reason: unknown) => {
         log.error({ err: reason, action: entry.action }, 'a failure could not be audited')
       })

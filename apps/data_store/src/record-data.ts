@@ -9,11 +9,11 @@ export interface DataLimits {
 }
 
 /**
- * Makes sure that every backend can keep `data` exactly as it is.
+ * Makes sure that every backend can keep `data`, which messages call `name`, exactly as it is.
  * @throws Problem `payload_too_large` or `unprocessable`, naming the place
  */
-export function checkData(data: RecordData, limits: DataLimits): void {
-  const open: { value: unknown; place: string; depth: number }[] = [{ value: data, place: 'data', depth: 1 }]
+export function checkData(data: RecordData, name: string, limits: DataLimits): void {
+  const open: { value: unknown; place: string; depth: number }[] = [{ value: data, place: name, depth: 1 }]
   for (let next = open.pop(); next; next = open.pop()) {
     const { value, place, depth } = next
     if (typeof value === 'string') checkText(value, place)
@@ -21,7 +21,7 @@ export function checkData(data: RecordData, limits: DataLimits): void {
     if (typeof value === 'number' && !Number.isFinite(value)) throw wrong(place, 'is a number out of range')
     if (typeof value !== 'object' || value === null) continue
     if (depth > limits.maxDepth) {
-      throw wrong('data', `is nested more than ${String(limits.maxDepth)} levels deep`)
+      throw wrong(name, `is nested more than ${String(limits.maxDepth)} levels deep`)
     }
     for (const [key, child] of Object.entries(value)) {
       checkText(key, `a name in ${place}`)
@@ -34,7 +34,7 @@ export function checkData(data: RecordData, limits: DataLimits): void {
   }
   const bytes = Buffer.byteLength(JSON.stringify(data))
   if (bytes > limits.maxBytes) {
-    const detail = `data is ${String(bytes)} bytes; ${String(limits.maxBytes)} is the most that a record may have.`
+    const detail = `${name} is ${String(bytes)} bytes; ${String(limits.maxBytes)} is the most that a record may have.`
     throw new Problem('payload_too_large', detail)
   }
 }

@@ -9,17 +9,26 @@ export const configSchema = z.object({
   ...authEnv,
   ...clientEnv,
   ...databaseEnv,
-  SUBSTRATE_API_URL: env.url('http://127.0.0.1:8001'),
-  /** How long a list waits for the details of its baskets before it is answered without them, in milliseconds. */
-  BASKET_DETAILS_TIMEOUT_MS: env.int({ min: 10, max: 60_000, default: 3_000 }),
-  /** How many members a workspace may have. */
-  WORKSPACE_MEMBERS_MAX: env.int({ min: 1, max: 10_000, default: 200 }),
-  /** How long an Idempotency-Key is remembered, in hours. */
-  IDEMPOTENCY_TTL_HOURS: env.int({ min: 1, max: 8760, default: 24 }),
-  /** How often leftovers of interrupted creations are cleared away, in milliseconds. */
-  RECONCILE_INTERVAL_MS: env.int({ min: 100, max: 86_400_000, default: 60_000 }),
-  /** How old a creation must be to count as interrupted, in milliseconds; never less than twice a request may take. */
-  RECONCILE_AFTER_MS: env.int({ min: 0, max: 86_400_000, default: 120_000 }),
+  SUBSTRATE_API_URL: env.url('http://127.0.0.1:8001').describe('Where substrate-api is'),
+  BASKET_DETAILS_TIMEOUT_MS: env
+    .int({ min: 10, max: 60_000, default: 3_000 })
+    .describe(
+      'How long a list waits for the details of its baskets before it is answered without them, in ms',
+    ),
+  WORKSPACE_MEMBERS_MAX: env
+    .int({ min: 1, max: 10_000, default: 200 })
+    .describe('How many members a workspace may have'),
+  IDEMPOTENCY_TTL_HOURS: env
+    .int({ min: 1, max: 8760, default: 24 })
+    .describe('How long an Idempotency-Key is remembered, in hours'),
+  RECONCILE_INTERVAL_MS: env
+    .int({ min: 100, max: 86_400_000, default: 60_000 })
+    .describe('How often leftovers of interrupted creations are cleared away, in milliseconds'),
+  RECONCILE_AFTER_MS: env
+    .int({ min: 0, max: 86_400_000, default: 120_000 })
+    .describe(
+      'How old a creation is to count as interrupted, in ms; never less than twice what a request may take',
+    ),
 })
 
 export type Config = z.output<typeof configSchema>

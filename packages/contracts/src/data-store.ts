@@ -48,6 +48,11 @@ export type Record = z.output<typeof record>
 export const scoredRecord = record.extend({ score: z.number() })
 export type ScoredRecord = z.output<typeof scoredRecord>
 
+const newRecord = z.strictObject({ id: recordId.optional(), data: recordData })
+
+/** The most that a data_store can be set to take in one request (BULK_MAX_RECORDS). */
+export const BULK_CEILING = 10_000
+
 const collectionParams = z.object({ backend: backendName, collection: collectionName })
 const recordParams = collectionParams.extend({ id: recordId })
 
@@ -57,8 +62,21 @@ export const createRecord = endpoint({
   path: `${COLLECTION}/records`,
   summary: 'Create a record of the calling user',
   params: collectionParams,
-  body: z.strictObject({ id: recordId.optional(), data: recordData }),
+  body: newRecord,
   output: record,
+  status: 201,
+  permission: 'memory.write',
+})
+
+export const createRecords = endpoint({
+  service,
+  method: 'POST',
+  path: `${COLLECTION}/records/bulk`,
+  summary: 'Create many records of the calling user at once: all of them, or none',
+  params: collectionParams,
+  body: z.strictObject({ records: z.array(newRecord).min(1).max(BULK_CEILING) }),
+  /** In the order of the request; without their vectors, where the backend keeps one. */
+  output: z.object({ items: z.array(record) }),
   status: 201,
   permission: 'memory.write',
 })

@@ -1,6 +1,6 @@
 import { Problem, PROBLEMS } from '@waybill/service-kit'
 import type { ProblemCode } from '@waybill/service-kit'
-import type { WireError } from './transport.ts'
+import type { WireError } from './wire-error.ts'
 
 /** Which call failed, in words that hold nothing of the request: the path is the template, not what was filled in. */
 export interface CallName {
@@ -36,6 +36,8 @@ export function fromWireError(error: WireError, call: CallName): DownstreamError
       return new DownstreamError('timeout', `${call.service} did not answer in time.`, call)
     case 'aborted':
       return new DownstreamError('client_closed', 'The request was given up.', call)
+    case 'private':
+      return new DownstreamError('upstream_failed', `${call.service} may not be called.`, call)
     case 'refused':
     case 'broken':
       return new DownstreamError(

@@ -7,8 +7,9 @@ import { suppressTracing } from '@opentelemetry/core'
 import { Problem, requestContext } from '@waybill/service-kit'
 import { isPublicAddress, publicLookup } from './address-guard.ts'
 import { DownstreamError, fromWireError } from './downstream-error.ts'
-import { createTransport, WireError } from './transport.ts'
+import { createTransport } from './transport.ts'
 import type { WireResponse } from './transport.ts'
+import { WireError } from './wire-error.ts'
 
 export interface ExternalRequest {
   method: string
@@ -56,14 +57,16 @@ export function createExternalClient(options: ExternalClientOptions): ExternalCl
       const refused = Object.keys(headers).find((name) => !allowed.has(name.toLowerCase()))
       if (refused !== undefined)
         throw new Problem('internal', `The header ${refused} may not leave the platform.`)
-      const call = { service: target.host, method, path: target.pathname }
+      // Paths of strangers hold what they like, a key for one: the name of the call is the host alone.
+      const call = { service: target.host, method, path: '*' }
       const signal = requestContext()?.signal
       // Without a trace, instrumentation-http neither makes a span nor injects traceparent or baggage.
       return context.with(suppressTracing(context.active()), () =>
         (isTrusted ? trusted : guarded)
-          .send({ method, url: target.href, headers, body, timeoutMs, signal })
+          .send({ method, url: target.href, headers, body, timeoutMs, until: 'head', signal })
           .catch((error: unknown) => {
             if (!(error instanceof WireError)) throw error
+            if (error.reason === 'private') throw notPublic(target.hostname)
             const problem = fromWireError(error, call)
             throw problem.code === 'unavailable'
               ? new DownstreamError('upstream_failed', `${target.host} cannot be reached.`, call)
@@ -90,6 +93,10 @@ function parseTarget(url: string): URL {
 function refusePrivateLiteral({ hostname }: URL): void {
   const address = hostname.replace(/^\[|\]$/g, '')
   if (isIP(address) !== 0 && !isPublicAddress(address)) {
-    throw new Problem('bad_request', `${hostname} is not a public address.`)
+    throw notPublic(hostname)
   }
+}
+
+function notPublic(hostname: string): Problem {
+  return new Problem('bad_request', `${hostname} is not a public address.`)
 }

@@ -46,7 +46,7 @@ export function forwardableRequestHeaders(headers: IncomingHttpHeaders): Headers
   return pick(headers, (name) => {
     const plain = name.replaceAll('_', '-')
     return !(
-      HOP_BY_HOP.has(name) ||
+      HOP_BY_HOP.has(plain) ||
       nominated.has(name) ||
       REPLACED.has(plain) ||
       REPLACED_PREFIXES.some((prefix) => plain.startsWith(prefix))

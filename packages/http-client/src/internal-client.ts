@@ -9,9 +9,9 @@ import type { CallName } from './downstream-error.ts'
 import { forwardableRequestHeaders, forwardableResponseHeaders, stampedHeaders } from './header-policy.ts'
 import { readJson } from './read-body.ts'
 import type { RetryPolicy } from './retry.ts'
-import { WireError } from './transport.ts'
 import type { Transport, WireRequest, WireResponse } from './transport.ts'
 import { pathFor } from './url.ts'
+import { WireError } from './wire-error.ts'
 
 type Schema = z.ZodType | undefined
 type Sent<S extends Schema> = S extends z.ZodType ? z.input<S> : undefined

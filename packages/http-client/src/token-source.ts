@@ -3,10 +3,10 @@ import { authService } from '@waybill/contracts'
 import { Problem, REQUEST_ID_HEADER, requestContext } from '@waybill/service-kit'
 import type { Secret } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
-import { fromAnswer, fromWireError } from './downstream-error.ts'
+import { DownstreamError, fromAnswer, fromWireError } from './downstream-error.ts'
 import { readJson } from './read-body.ts'
-import { WireError } from './transport.ts'
 import type { Transport } from './transport.ts'
+import { WireError } from './wire-error.ts'
 
 const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, tokenError, tokenResponse } = authService
 const CALL = { service: 'auth-service', method: 'POST', path: TOKEN_PATH }
@@ -97,7 +97,11 @@ async function askForToken(options: TokenSourceOptions, request: TokenRequest) {
       })
     const body = await readJson(response, CALL)
     if (response.status !== 200) throw refusal(response.status, body, request.audience)
-    const { access_token: token, expires_in: expiresIn } = tokenResponse.parse(body)
+    const granted = tokenResponse.safeParse(body)
+    if (!granted.success) {
+      throw new DownstreamError('upstream_failed', 'auth-service answered in an unexpected form.', CALL)
+    }
+    const { access_token: token, expires_in: expiresIn } = granted.data
     return { token, expiresInMs: expiresIn * 1000 }
   })
 }
@@ -115,6 +119,9 @@ function form({ audience, subject, workspaceId }: TokenRequest): URLSearchParams
   return fields
 }
 
+/** What this service may not do, by RFC 6749 section 5.2 and RFC 8707; any other code is a failure, not a refusal. */
+const NOT_ALLOWED = new Set(['unauthorized_client', 'access_denied', 'invalid_scope', 'invalid_target', 'invalid_request'])
+
 /** `invalid_grant` speaks of the caller's token; the other refusals of what this service may do. */
 function refusal(status: number, body: unknown, audience: string): Problem {
   const told = tokenError.safeParse(body)
@@ -123,5 +130,6 @@ function refusal(status: number, body: unknown, audience: string): Problem {
   if (error === 'invalid_grant')
     return new Problem('invalid_token', description || 'The credential is not valid any more.')
   if (error === 'invalid_client') return fromAnswer(CALL, { status: 502, body })
+  if (!NOT_ALLOWED.has(error)) return fromAnswer(CALL, { status, body })
   return new Problem('forbidden', description || `No token for ${audience} may be had.`)
 }

@@ -1,15 +1,22 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
+import http, { Agent as HttpAgent } from 'node:http'
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import https, { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import axios, { AxiosError } from 'axios'
+import { ofAbort, WireError } from './wire-error.ts'
 
 /** One request as it goes onto a connection: no defaults, no redirects, nothing decoded that was not asked for. */
 export interface WireRequest {
   method: string
+  /** Sent as it stands: neither dots nor encodings are resolved on the way. */
   url: string
   headers: Record<string, string | string[]>
   body?: string | Readable | undefined
+  /** In milliseconds, until what `until` says. */
   timeoutMs: number
+  /** `end`: the whole answer must be in (default). `head`: only its head, since the body may stream for long. */
+  until?: 'head' | 'end'
+  /** Gives up the request, and its answer while that is being read. */
   signal?: AbortSignal | undefined
 }
 
@@ -19,19 +26,12 @@ export interface WireResponse {
   body: Readable
 }
 
-/** Why no answer came. Made from the socket's error without keeping it: axios errors hold the request with its token. */
-export class WireError extends Error {
-  override readonly name = 'WireError'
-  readonly reason: 'refused' | 'broken' | 'timeout' | 'aborted'
-
-  constructor(reason: WireError['reason'], message: string) {
-    super(message)
-    this.reason = reason
-  }
-}
-
 export interface Transport {
-  /** Resolves with any status once the headers are in; the body is a stream that the caller must read or destroy. */
+  /**
+   * Resolves with any status once the headers are in; the body is a stream that the caller must read or destroy, and
+   * that fails with a WireError when the time is up.
+   * @throws WireError
+   */
   send(request: WireRequest): Promise<WireResponse>
   close(): void
 }
@@ -50,33 +50,50 @@ export function createTransport(options: { maxSockets: number; agents?: Agents }
     adapter: 'http',
     proxy: false,
     maxRedirects: 0,
-    maxBodyLength: Infinity,
     decompress: false,
     responseType: 'stream',
     transformRequest: [],
     transformResponse: [],
     validateStatus: () => true,
   })
-  // axios adds these to every request; what travels is for the caller to say.
-  client.defaults.headers.common = {}
   return {
-    async send({ method, url, headers, body, timeoutMs, signal }) {
+    async send(request) {
+      const { method, url, body, timeoutMs, until = 'end', signal } = request
+      const beforeHead = new AbortController()
+      let answer: Readable | undefined
+      const giveUp = (error: WireError): void => {
+        // Once there is an answer axios must not hear of it: it would end the body with an error of its own, which
+        // holds the request with its token.
+        if (answer) answer.destroy(error)
+        else beforeHead.abort(error)
+      }
+      const onAbort = (): void => {
+        giveUp(ofAbort(signal?.reason))
+      }
+      const timer = setTimeout(() => {
+        giveUp(new WireError('timeout', 'no answer in time'))
+      }, timeoutMs)
+      const over = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      if (signal?.aborted) onAbort()
+      else signal?.addEventListener('abort', onAbort, { once: true })
       try {
-        const response = await client.request<Readable>({
+        const { status, headers, data } = await client.request<Readable>({
           method,
           url,
-          headers: { 'User-Agent': 'waybill', Accept: '*/*', ...headers },
           data: body,
-          timeout: Math.max(1, timeoutMs),
-          ...(signal && { signal }),
+          signal: beforeHead.signal,
+          transport: exactly(request),
         })
-        return {
-          status: response.status,
-          headers: response.headers,
-          body: response.data,
-        }
+        answer = data
+        data.once('close', over)
+        if (until === 'head') clearTimeout(timer)
+        return { status, headers, body: data }
       } catch (error) {
-        throw wireError(error)
+        over()
+        throw beforeHead.signal.aborted ? beforeHead.signal.reason : wireError(error)
       }
     },
     close() {
@@ -86,13 +103,47 @@ export function createTransport(options: { maxSockets: number; agents?: Agents }
   }
 }
 
-const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
-const TIMED_OUT = new Set(['ECONNABORTED', 'ETIMEDOUT'])
+/**
+ * A transport for axios that sends the request as it was given. axios itself would resolve dots and re-encode the path,
+ * announce encodings, guess a content type, and trip over a header named like one of its own methods.
+ */
+function exactly({ url, headers, body }: WireRequest) {
+  const path = /^https?:\/\/[^/?#]*([^#]*)/.exec(url)?.[1] ?? ''
+  const sent = {
+    'User-Agent': 'waybill',
+    Accept: '*/*',
+    'Accept-Encoding': 'identity',
+    ...(typeof body === 'string' && { 'Content-Length': String(Buffer.byteLength(body)) }),
+  }
+  return {
+    request(options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
+      const { request } = options.protocol === 'https:' ? https : http
+      return request({ ...options, path: path || '/', headers: merged(sent, headers) }, onAnswer)
+    },
+  }
+}
 
-function wireError(error: unknown): WireError {
-  const code = error instanceof AxiosError ? (error.code ?? '') : 'UNKNOWN'
-  if (axios.isCancel(error)) return new WireError('aborted', 'the caller gave up')
+/** The defaults, save for what `headers` has in whatever case. */
+function merged(
+  defaults: Record<string, string>,
+  headers: Record<string, string | string[]>,
+): Record<string, string | string[]> {
+  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
+  const rest = Object.entries(defaults).filter(([name]) => !given.has(name.toLowerCase()))
+  return { ...Object.fromEntries(rest), ...headers }
+}
+
+const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
+
+function wireError(error: unknown): Error {
+  // What is not about the connection, a header that cannot be sent for one, is nobody's fault but ours.
+  if (!(error instanceof AxiosError)) {
+    const { code, name } = error as NodeJS.ErrnoException
+    return new Error(`the request could not be made (${code ?? name})`)
+  }
+  const { code = 'no code' } = error
+  if (code === 'EPRIVATE') return new WireError('private', 'the address is not public')
   if (REFUSED.has(code)) return new WireError('refused', `no connection (${code})`)
-  if (TIMED_OUT.has(code)) return new WireError('timeout', 'no answer in time')
-  return new WireError('broken', `the connection broke (${code || 'no code'})`)
+  if (code === 'ETIMEDOUT') return new WireError('timeout', 'no answer in time')
+  return new WireError('broken', `the connection broke (${code})`)
 }

@@ -8,6 +8,8 @@ import { NodeSDK } from '@opentelemetry/sdk-node'
 
 const QUIET_PATHS = ['/livez', '/readyz', '/metrics']
 
+const FLUSH_LIMIT_MS = 2_000
+
 let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
 
 /**
@@ -54,12 +56,16 @@ function patchHttp(): void {
   syncBuiltinESMExports()
 }
 
-/** Sends what is still buffered and stops. Safe to call twice, or when nothing was started. */
+/** Sends what is still buffered, for two seconds at most, and stops. Safe to call twice, or when nothing was started. */
 export async function stopTelemetry(): Promise<void> {
   const stopping = running
   running = undefined
-  // A collector that is already gone must not keep the service from ending.
-  await stopping?.sdk.shutdown().catch(() => undefined)
+  if (!stopping) return
+  // A collector that is already gone must not keep the service from ending: the exporter would try again for ten.
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, FLUSH_LIMIT_MS)))
+  await Promise.race([stopping.sdk.shutdown().catch(() => undefined), limit])
+  clearTimeout(timer)
 }
 
 /** The metrics of this process as Prometheus text 0.0.4; empty when telemetry was not registered. */

@@ -48,7 +48,7 @@ describe('names of spans and attributes', () => {
   })
 
   test('follow the semantic conventions, or begin with waybill.', () => {
-    const conventions = ['db.collection.name', 'db.operation.name', 'db.system.name', 'error.type', 'user.id']
+    const conventions = ['db.collection.name', 'db.operation.name', 'db.system.name', 'error.type']
     const own = Object.values(ATTRIBUTE).filter((name) => !name.startsWith('waybill.'))
     expect(conventions).toEqual(expect.arrayContaining(own))
     for (const name of Object.values(SPAN)) expect(name).toMatch(/^[a-z_]+\.[a-z_]+$/)

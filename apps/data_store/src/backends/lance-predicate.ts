@@ -1,8 +1,8 @@
-export interface Condition {
-  column: 'owner' | 'id'
-  operator: '=' | '>'
-  value: string
-}
+type Column = 'owner' | 'id'
+
+export type Condition =
+  | { column: Column; operator: '=' | '>'; value: string }
+  | { column: Column; operator: 'in'; values: readonly string[] }
 
 /**
  * The SQL predicate that all of `conditions` hold. LanceDB takes no parameters, so this is the only place that makes
@@ -10,7 +10,15 @@ export interface Condition {
  * is written twice and a backslash is itself.
  */
 export function predicate(first: Condition, ...more: Condition[]): string {
-  return [first, ...more]
-    .map(({ column, operator, value }) => `${column} ${operator} '${value.replaceAll("'", "''")}'`)
-    .join(' AND ')
+  return [first, ...more].map(text).join(' AND ')
+}
+
+function text(condition: Condition): string {
+  return condition.operator === 'in'
+    ? `${condition.column} IN (${condition.values.map(literal).join(', ')})`
+    : `${condition.column} ${condition.operator} ${literal(condition.value)}`
+}
+
+function literal(value: string): string {
+  return `'${value.replaceAll("'", "''")}'`
 }

@@ -1,7 +1,8 @@
 import type { Table } from '@lancedb/lancedb'
 import { Problem } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
-import type { Backend, Operation, RecordData } from '../backend.ts'
+import { taken } from '../backend.ts'
+import type { Backend, NewRecord, Operation } from '../backend.ts'
 import { predicate } from './lance-predicate.ts'
 import type { Condition } from './lance-predicate.ts'
 import { columnsFor, fromRow, toRow } from './lance-row.ts'
@@ -27,13 +28,15 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
     return dimensions === undefined ? undefined : tables.open(collection, dimensions)
   }
 
-  /** The table for a new record, whose vector must be as long as the user's others in the collection. */
-  async function tableFor({ principal, collection }: Operation, dimensions: number): Promise<Table> {
+  /** The table for new records, whose vectors must be as long as the user's others in the collection. */
+  async function tableFor(operation: Operation, { vector, name }: NewVector): Promise<Table> {
+    const { principal, collection } = operation
+    const dimensions = vector.length
     const fixed = await collections.claim(principal, collection, dimensions)
     if (fixed !== dimensions) {
       const before = await tables.open(collection, fixed)
       if ((await before.countRows(predicate(ownedBy(principal.userId)))) > 0) {
-        throw wrongLength('data.vector', dimensions, collection, fixed)
+        throw wrongLength(name, dimensions, collection, fixed)
       }
       await collections.change(principal, collection, dimensions)
     }
@@ -43,19 +46,26 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
   return {
     auditsWrites: false,
 
-    async create(operation, id, { vector: given, ...data }: RecordData) {
+    async create(operation, records, { includeVector }) {
       const { principal, collection } = operation
-      const vector = asVector(given, 'data.vector', maxDimensions)
+      const vectors = vectorsOf(records, maxDimensions)
+      const rows = records.map(({ id, data: { vector: _, ...data } }, at) =>
+        toRow({ owner: principal.userId, id, data, vector: vectors[at]?.vector ?? [] }),
+      )
       return traced('create', collection, () =>
         tables.asWriter(collection, async () => {
-          const table = await tableFor(operation, vector.length)
-          if ((await table.countRows(predicate(ownedBy(principal.userId), withId(id)))) > 0) {
-            throw new Problem('conflict', `You have a record ${id} in ${collection} already.`)
-          }
-          const row = toRow({ owner: principal.userId, id, data, vector })
-          await table.add([row])
+          const table = await tableFor(operation, vectors[0])
+          const ids = records.map(({ id }) => id)
+          const [known] = await table
+            .query()
+            .where(predicate(ownedBy(principal.userId), { column: 'id', operator: 'in', values: ids }))
+            .select(['id'])
+            .limit(1)
+            .toArray()
+          // All rows are one commit: after a crash they are all there, or none is.
+          await table.add(rows)
           tables.written(table, collection)
-          return fromRow(row, principal.userId, true)
+          return rows.map((row) => fromRow(row, principal.userId, includeVector))
         }),
       )
     },

@@ -1,6 +1,6 @@
-import { isUniqueViolation, recordAudit } from '@waybill/database'
+import { recordAudit } from '@waybill/database'
 import type { Database } from '@waybill/database'
-import { Problem } from '@waybill/service-kit'
+import { taken } from '../backend.ts'
 import type { Backend, StoredRecord } from '../backend.ts'
 import type { Tables } from '../tables.ts'
 
@@ -14,21 +14,22 @@ export function createPostgresBackend(database: Database<Tables>): Backend {
   return {
     auditsWrites: true,
 
-    async create({ principal, collection, succeeded }, id, data) {
-      return database
-        .withPrincipal(principal, async (tx) => {
-          const row = await tx
-            .insertInto('records')
-            .values({ collection, id, data: JSON.stringify(data) })
-            .returning(COLUMNS)
-            .executeTakeFirstOrThrow()
-          await recordAudit(tx, succeeded)
-          return fromRow(row)
-        })
-        .catch((error: unknown) => {
-          if (!isUniqueViolation(error, 'records_pkey')) throw error
-          throw new Problem('conflict', `You have a record ${id} in ${collection} already.`)
-        })
+    async create({ principal, collection, succeeded }, records) {
+      const values = records.map(({ id, data }) => ({ collection, id, data: JSON.stringify(data) }))
+      // In one order everywhere: two requests for the same ids then wait for each other, and never in a circle.
+      values.sort((one, other) => (one.id < other.id ? -1 : 1))
+      return database.withPrincipal(principal, async (tx) => {
+        const rows = await tx
+          .insertInto('records')
+          .values(values)
+          .onConflict((conflict) => conflict.columns(['owner', 'collection', 'id']).doNothing())
+          .returning(COLUMNS)
+          .execute()
+        const created = new Map(rows.map((row) => [row.id, fromRow(row)]))
+        const inOrder = records.map(({ id }) => created.get(id) ?? taken(id, collection))
+        await recordAudit(tx, succeeded)
+        return inOrder
+      })
     },
 
     async read({ principal, collection }, id) {

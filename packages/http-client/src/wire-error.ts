@@ -1,0 +1,20 @@
+import { Problem } from '@waybill/service-kit'
+
+/** Why no answer came. Made from the socket's error without keeping it: axios errors hold the request with its token. */
+export class WireError extends Error {
+  override readonly name = 'WireError'
+  readonly reason: 'refused' | 'broken' | 'timeout' | 'aborted' | 'private'
+
+  constructor(reason: WireError['reason'], message: string) {
+    super(message)
+    this.reason = reason
+  }
+}
+
+/** What the reason of an abort signal stands for: the time was up, or the caller went away. */
+export function ofAbort(reason: unknown): WireError {
+  if (reason instanceof WireError) return reason
+  return reason instanceof Problem && reason.code === 'timeout'
+    ? new WireError('timeout', 'no answer in time')
+    : new WireError('aborted', 'the caller gave up')
+}
