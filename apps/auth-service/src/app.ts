@@ -73,7 +73,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const forUsers = {
     ...{ keyring, issuer, now },
     audience: platformAudience,
-    lifetimeSeconds: config.JWT_EXPIRATION_HOURS * HOUR_SECONDS,
+    lifetimeSeconds: Math.max(1, Math.round(config.JWT_EXPIRATION_HOURS * HOUR_SECONDS)),
   }
 
   return createService({

@@ -21,8 +21,8 @@ export const configSchema = z
       'Which services may ask for tokens: a JSON object, name to SHA-256 of the secret in hex, or to two of them',
     ),
     JWT_EXPIRATION_HOURS: env
-      .int({ min: 1, max: 24 * 31, default: 24 })
-      .describe('The life of the access tokens that users log in to, in hours'),
+      .number({ min: 1 / 3600, max: 24 * 31, default: 24 })
+      .describe('The life of the access tokens that users log in to, in hours; 0.25 is a quarter of one'),
     REFRESH_TOKEN_EXPIRATION_DAYS: env
       .int({ min: 1, max: 3650, default: 30 })
       .describe('The life of a session, however often it is refreshed, in days'),

@@ -40,7 +40,11 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     ['postgres', createPostgresBackend(database)],
     ['lancedb', lance && createLanceBackend({ tables: lance, collections, maxDimensions })],
   ])
-  const limits = { maxBytes: config.RECORD_MAX_BYTES, maxDepth: config.RECORD_MAX_DEPTH }
+  const limits = {
+    maxBytes: config.RECORD_MAX_BYTES,
+    maxDepth: config.RECORD_MAX_DEPTH,
+    maxRecords: config.BULK_MAX_RECORDS,
+  }
   const records = createRecords(backends, createJournal(database, log), limits)
 
   return createService({
@@ -48,7 +52,11 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     config,
     logger: log,
     authenticate,
-    routes: [...backendRoutes(backends), ...recordRoutes(records), ...searchRoutes(records)],
+    routes: [
+      ...backendRoutes(backends),
+      ...recordRoutes(records, { bulkBodyBytes: config.BULK_BODY_LIMIT_BYTES }),
+      ...searchRoutes(records),
+    ],
     starting: [(signal) => database.start(signal), async () => lance?.start()],
     readiness: { database: () => database.check() },
     closing: [async () => lance?.close(), () => database.close(), () => client.close()],

@@ -1,4 +1,5 @@
 import type { AuditEntry } from '@waybill/database'
+import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 
 /** What a user keeps: any JSON object. */
@@ -66,6 +67,11 @@ export interface Backend {
   delete(operation: Operation, id: string): Promise<boolean>
   /** The nearest first, `score` being the cosine similarity. Absent where there is no search by vector. */
   search?(operation: Operation, options: SearchOptions): Promise<(StoredRecord & { score: number })[]>
+}
+
+/** @throws Problem `conflict` */
+export function taken(id: string, collection: string): never {
+  throw new Problem('conflict', `You have a record ${id} in ${collection} already.`)
 }
 
 /** By name; undefined for one that is known but not configured. */

@@ -1,4 +1,5 @@
 import { authEnv } from '@waybill/auth'
+import { dataStore } from '@waybill/contracts'
 import { databaseEnv } from '@waybill/database'
 import { clientEnv } from '@waybill/http-client'
 import { env, serviceEnv } from '@waybill/service-kit'
@@ -21,6 +22,12 @@ export const configSchema = z.object({
   RECORD_MAX_DEPTH: env
     .int({ min: 1, max: 500, default: 32 })
     .describe('How many levels of arrays and objects `data` may have'),
+  BULK_MAX_RECORDS: env
+    .int({ min: 1, max: dataStore.BULK_CEILING, default: 500 })
+    .describe('The most records that one request creates'),
+  BULK_BODY_LIMIT_BYTES: env
+    .int({ min: 1024, max: 256 * 1024 ** 2, default: 8 * 1024 ** 2 })
+    .describe('The largest body of a request that creates many records, in bytes'),
   VECTOR_MAX_DIMENSIONS: env
     .int({ min: 1, max: 65_536, default: 4_096 })
     .describe('The longest vector, in numbers'),

@@ -1,6 +1,6 @@
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
-import type { Backend, Backends, Operation, RecordData, StoredRecord } from './backend.ts'
+import type { Backend, Backends, NewRecord, Operation, RecordData, StoredRecord } from './backend.ts'
 import { cursorAfter, readCursor } from './cursor.ts'
 import type { Journal } from './journal.ts'
 import { checkData } from './record-data.ts'
@@ -20,11 +20,9 @@ interface Page {
 
 export interface Records {
   /** @throws Problem `conflict`, `unprocessable`, `payload_too_large` */
-  create(
-    user: UserPrincipal,
-    place: Place,
-    given: { id?: string | undefined; data: RecordData },
-  ): Promise<StoredRecord>
+  create(user: UserPrincipal, place: Place, given: GivenRecord): Promise<StoredRecord>
+  /** All of them or none, in their order, without their vectors. @throws as `create`, naming the one that is to blame */
+  createMany(user: UserPrincipal, place: Place, given: readonly GivenRecord[]): Promise<StoredRecord[]>
   /** @throws Problem `not_found`, also for what is another user's */
   read(user: UserPrincipal, place: Place, id: string): Promise<StoredRecord>
   list(user: UserPrincipal, place: Place, page: PageRequest): Promise<Page>
@@ -36,6 +34,12 @@ export interface Records {
     place: Place,
     query: SearchRequest,
   ): Promise<(StoredRecord & { score: number })[]>
+}
+
+interface GivenRecord {
+  /** Made here when there is none. */
+  id?: string | undefined
+  data: RecordData
 }
 
 interface PageRequest {
@@ -50,16 +54,45 @@ interface SearchRequest {
   includeVector: boolean
 }
 
+export interface RecordLimits extends DataLimits {
+  /** The most records that are created at once. */
+  maxRecords: number
+}
+
 /** A user's records. Each function throws Problem `not_found` or `not_implemented` for a backend that is not there. */
-export function createRecords(backends: Backends, journal: Journal, limits: DataLimits): Records {
+export function createRecords(backends: Backends, journal: Journal, limits: RecordLimits): Records {
+  const createAll = (
+    backend: Backend,
+    operation: Operation,
+    records: readonly NewRecord[],
+    options: { includeVector: boolean },
+  ) =>
+    journal.write(backend, operation, () => {
+      refuseRepeated(records)
+      for (const { data, name } of records) checkData(data, name, limits)
+      return backend.create(operation, records, options)
+    })
+
   return {
     async create(user, place, { id = newRecordId(), data }) {
       const backend = backendFor(backends, place.backend)
       const operation = operationOn(user, place, 'record.create', id)
-      return journal.write(backend, operation, () => {
-        checkData(data, limits)
-        return backend.create(operation, id, data)
+      const named = [{ id, data, name: 'data' }]
+      const [record] = await createAll(backend, operation, named, { includeVector: true })
+      if (!record) throw new Error(`the backend ${place.backend} gave no record back`)
+      return record
+    },
+
+    async createMany(user, place, given) {
+      const backend = backendFor(backends, place.backend)
+      if (given.length > limits.maxRecords) throw tooMany(given.length, limits.maxRecords)
+      const records = given.map(({ id = newRecordId(), data }, at) => {
+        const name = `records[${String(at)}].data`
+        return { id, data, name }
       })
+      const { succeeded, ...where } = operationOn(user, place, 'record.create')
+      const operation = { ...where, succeeded: { ...succeeded, details: { ids: idsOf(records) } } }
+      return createAll(backend, operation, records, { includeVector: false })
     },
 
     async read(user, place, id) {
@@ -114,7 +147,20 @@ function operationOn(principal: UserPrincipal, place: Place, action: string, id?
   return { principal, collection, succeeded: { action, resource, outcome: 'success' } }
 }
 
-function idsOf(records: readonly StoredRecord[]): string[] {
+function refuseRepeated(records: readonly NewRecord[]): void {
+  const seen = new Set<string>()
+  for (const { id } of records) {
+    if (seen.has(id)) throw new Problem('conflict', `The id ${id} stands twice in the request.`)
+    seen.add(id)
+  }
+}
+
+function tooMany(count: number, most: number): Problem {
+  const detail = `records has ${String(count)} entries; ${String(most)} is the most of one request (BULK_MAX_RECORDS).`
+  return new Problem('payload_too_large', detail)
+}
+
+function idsOf(records: readonly { id: string }[]): string[] {
   return records.map(({ id }) => id)
 }
 

@@ -1,10 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger, FatalStartError } from '@waybill/service-kit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { predicate } from '../src/backends/lance-predicate.ts'
 import { fromRow, toRow } from '../src/backends/lance-row.ts'
+import { createLanceBackend } from '../src/backends/lancedb.ts'
 import { createLanceTables } from '../src/backends/lance-tables.ts'
 import type { LanceTables } from '../src/backends/lance-tables.ts'
 import { createLock } from '../src/backends/lock.ts'
@@ -63,6 +64,49 @@ describe('LanceDB tables', () => {
   })
 })
 
+describe('many records at once', () => {
+  const principal = {
+    kind: 'user',
+    userId: 'alice',
+    role: 'user',
+    permissions: [],
+    actors: [],
+    via: 'jwt',
+  } as const
+  const operation = {
+    principal,
+    collection: 'notes',
+    succeeded: { action: '', resource: '', outcome: 'success' },
+  } as const
+  const given = Array.from({ length: 50 }, (_, n) => ({
+    id: String(n),
+    data: { vector: [1, n] },
+    name: `records[${String(n)}].data`,
+  }))
+  const collections = { dimensionsOf: async () => 2, claim: async () => 2, change: async () => undefined }
+
+  test('are one commit: there is no moment when some of them are there', async () => {
+    const backend = createLanceBackend({ tables, collections, maxDimensions: 2 })
+    const table = await tables.open('notes', 2)
+    const before = await table.version()
+    await backend.create(operation, given, { includeVector: false })
+    expect(await table.version()).toBe(before + 1)
+    expect(await table.countRows()).toBe(50)
+  })
+
+  test('leave nothing behind when the commit fails', async () => {
+    const backend = createLanceBackend({ tables, collections, maxDimensions: 2 })
+    await backend.create(operation, given.slice(0, 1), { includeVector: false })
+    const transactions = join(folder, 'notes.2.lance', '_transactions')
+    await rename(transactions, `${transactions}.away`)
+    await writeFile(transactions, 'no folder, so that nothing can be written into it')
+    await expect(backend.create(operation, given.slice(1), { includeVector: false })).rejects.toThrow()
+    await rm(transactions)
+    await rename(`${transactions}.away`, transactions)
+    expect(await (await tables.open('notes', 2)).countRows()).toBe(1)
+  })
+})
+
 describe('a row', () => {
   test('of another owner is never given out, whatever the predicate was', () => {
     const row = toRow({ owner: 'bob', id: 'b', data: {}, vector: [1] })
@@ -88,6 +132,12 @@ describe('a predicate', () => {
         { column: 'id', operator: '>', value: 'x' },
       ),
     ).toBe("owner = 'a'' OR ''1''=''1\\' AND id > 'x'")
+    expect(
+      predicate(
+        { column: 'owner', operator: '=', value: 'a' },
+        { column: 'id', operator: 'in', values: ["x') OR ('1'='1", 'y'] },
+      ),
+    ).toBe("owner = 'a' AND id IN ('x'') OR (''1''=''1', 'y')")
   })
 })
 

@@ -20,7 +20,9 @@ const routes = () =>
 describe('every route', () => {
   test('asks for the permission that its contract promises', () => {
     const promised = Object.values(dataStore).flatMap((member) =>
-      'permission' in member ? [`${member.method} ${member.path} ${String(member.permission)}`] : [],
+      typeof member === 'object' && 'permission' in member
+        ? [`${member.method} ${member.path} ${String(member.permission)}`]
+        : [],
     )
     const asked = setting.service.routes.map(
       ({ method, path, auth }) => `${method} ${path} ${auth.permissions.join()}`,
@@ -29,7 +31,7 @@ describe('every route', () => {
   })
 
   test('answers 401 without a credential, with a challenge', async () => {
-    expect(routes()).toHaveLength(6)
+    expect(routes()).toHaveLength(7)
     for (const { method, path } of routes()) {
       const response = await setting.anonymous[method](path).expect(401)
       expect(response.headers['www-authenticate']).toMatch(/^Bearer /)

@@ -53,7 +53,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     ...shared,
     limits: { passageTokens: config.PASSAGE_TOKENS, maxPassages: config.MAX_PASSAGES },
     embedBatch: config.EMBED_BATCH_SIZE,
-    writeConcurrency: config.WRITE_CONCURRENCY,
+    writeBatch: { maxItems: config.WRITE_BATCH_SIZE, maxBytes: config.WRITE_BATCH_BYTES },
+    cleanupConcurrency: config.CLEANUP_CONCURRENCY,
     cleanupTimeoutMs: config.CLEANUP_TIMEOUT_MS,
   })
   const answering = { ...shared, candidates: config.SEARCH_CANDIDATES }

@@ -14,6 +14,12 @@ const passageData = z.object({
 })
 type StoredPassage = z.output<typeof passageData>
 
+/** A passage that is to be kept, with its vector. */
+export interface NewPassage {
+  id: string
+  data: StoredPassage & { vector: number[] }
+}
+
 /** What is kept of a document: its passages hold the text. */
 interface StoredDocument {
   name: string
@@ -25,7 +31,8 @@ interface StoredDocument {
 
 /** The memory of the user whose request is being served, in data_store. Every method throws what the client throws. */
 export interface Memory {
-  addPassage(collection: string, id: string, passage: StoredPassage, vector: number[]): Promise<void>
+  /** All of them, or none. */
+  addPassages(collection: string, passages: NewPassage[]): Promise<void>
   /** No error when there is none. */
   removePassage(collection: string, id: string): Promise<void>
   addDocument(id: string, document: StoredDocument): Promise<void>
@@ -47,9 +54,11 @@ export function createMemory(store: InternalClient): Memory {
     await orIfMissing(store.call(dataStore.deleteRecord, { params }), undefined)
   }
   return {
-    async addPassage(collection, id, passage, vector) {
-      const data = { ...passage, vector }
-      await store.call(dataStore.createRecord, { params: passagesIn(collection), body: { id, data } })
+    async addPassages(collection, passages) {
+      await store.call(dataStore.createRecords, {
+        params: passagesIn(collection),
+        body: { records: passages },
+      })
     },
     removePassage: (collection, id) => remove({ ...passagesIn(collection), id }),
     async addDocument(id, document) {

@@ -1,4 +1,5 @@
 import { authEnv } from '@waybill/auth'
+import { dataStore } from '@waybill/contracts'
 import { clientEnv } from '@waybill/http-client'
 import { env, serviceEnv } from '@waybill/service-kit'
 import { z } from 'zod'
@@ -42,9 +43,15 @@ export const configSchema = z.object({
   MAX_PASSAGES: env
     .int({ min: 1, max: 100_000, default: 1_000 })
     .describe('The most passages of one document'),
-  WRITE_CONCURRENCY: env
+  WRITE_BATCH_SIZE: env
+    .int({ min: 1, max: dataStore.BULK_CEILING, default: 200 })
+    .describe('The most passages that are written to data_store at a time; at most its BULK_MAX_RECORDS'),
+  WRITE_BATCH_BYTES: env
+    .int({ min: 1024, max: 256 * 1024 ** 2, default: 4 * 1024 ** 2 })
+    .describe('The same in bytes of JSON; less than its BULK_BODY_LIMIT_BYTES'),
+  CLEANUP_CONCURRENCY: env
     .int({ min: 1, max: 64, default: 8 })
-    .describe('How many records of one document are written to data_store at a time'),
+    .describe('How many passages of a document that failed are deleted at a time'),
   CLEANUP_TIMEOUT_MS: env
     .int({ min: 100, max: 600_000, default: 15_000 })
     .describe(

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { llmProxy } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
-import { eachOf } from './bounded.ts'
+import { batchesOf } from './batches.ts'
+import type { BatchLimits } from './batches.ts'
 import type { Memory } from './clients.ts'
 import type { Models } from './models.ts'
 import { cutIntoPassages } from './passages.ts'
@@ -19,7 +20,8 @@ export interface IndexingOptions {
   /** The collection when none is asked for. */
   collection: string
   embedBatch: number
-  writeConcurrency: number
+  writeBatch: BatchLimits
+  cleanupConcurrency: number
   /** In milliseconds. */
   cleanupTimeoutMs: number
 }
@@ -52,7 +54,7 @@ export function createIndexing(options: IndexingOptions): Indexing {
     try {
       await keep(draft, writes, options, signal)
     } catch (error) {
-      await writes.undo(options.cleanupTimeoutMs, options.writeConcurrency).catch((undoError: unknown) => {
+      await writes.undo(options.cleanupTimeoutMs, options.cleanupConcurrency).catch((undoError: unknown) => {
         // What is left has no document, so no answer is ever taken from it.
         log.error({ err: undoError, document_id: draft.id }, 'an unfinished document could not be deleted')
       })
@@ -82,29 +84,41 @@ export function createIndexing(options: IndexingOptions): Indexing {
 async function keep(
   { id, name, collection, passages, tokens }: Draft,
   writes: UndoableWrites,
-  { models, memory, embedBatch, writeConcurrency }: IndexingOptions,
+  options: IndexingOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { provider, model } = models.resolve(undefined, 'embedding')
-  for (let start = 0; start < passages.length; start += embedBatch) {
-    const batch = passages.slice(start, start + embedBatch)
-    const vectors = await provider.embed({ model, texts: batch.map(({ text }) => text) }, signal)
-    await eachOf([...batch.entries()], writeConcurrency, async ([at, passage]) => {
-      signal.throwIfAborted()
-      const passageId = `${id}.${String(passage.position)}`
-      const stored = { document_id: id, document: name, embedding_model: model, ...passage }
-      await writes.write(
-        () => memory.addPassage(collection, passageId, stored, vectors[at] ?? []),
-        () => memory.removePassage(collection, passageId),
-      )
-    })
+  const { memory, writeBatch } = options
+  // Before anything is written, so that a model that fails leaves nothing to take back.
+  const { model, vectors } = await embed(passages, options, signal)
+  const stored = passages.map((passage, at) => ({
+    id: `${id}.${String(passage.position)}`,
+    data: { document_id: id, document: name, embedding_model: model, ...passage, vector: vectors[at] ?? [] },
+  }))
+  for (const batch of batchesOf(stored, writeBatch)) {
+    signal.throwIfAborted()
+    await writes.write(
+      () => memory.addPassages(collection, batch),
+      batch.map((passage) => () => memory.removePassage(collection, passage.id)),
+    )
   }
   signal.throwIfAborted()
   const document = { name, collection, chunks: passages.length, tokens, embedding_model: model }
-  await writes.write(
-    () => memory.addDocument(id, document),
-    () => memory.removeDocument(id),
-  )
+  await writes.write(() => memory.addDocument(id, document), [() => memory.removeDocument(id)])
   // The client was told nothing of this document: it will send it again.
   signal.throwIfAborted()
+}
+
+/** The vectors of `passages`, in their order. */
+async function embed(
+  passages: readonly Passage[],
+  { models, embedBatch }: IndexingOptions,
+  signal: AbortSignal,
+): Promise<{ model: string; vectors: number[][] }> {
+  const { provider, model } = models.resolve(undefined, 'embedding')
+  const vectors: number[][] = []
+  for (let start = 0; start < passages.length; start += embedBatch) {
+    const texts = passages.slice(start, start + embedBatch).map(({ text }) => text)
+    vectors.push(...(await provider.embed({ model, texts }, signal)))
+  }
+  return { model, vectors }
 }

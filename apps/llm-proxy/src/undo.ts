@@ -4,10 +4,10 @@ import { eachOf } from './bounded.ts'
 /** Writes that are taken back together when one of them fails. */
 export interface UndoableWrites {
   /**
-   * Makes one write. A write that is broken off when the client goes away may still happen, after its deletion even: one
+   * Makes one write, and remembers the steps that take it back. A write that is broken off when the client goes away may still happen, after its deletion even: one
    * that has begun is therefore waited for, within the deadline of the request.
    */
-  write(work: () => Promise<void>, undo: () => Promise<void>): Promise<void>
+  write(work: () => Promise<void>, undo: readonly (() => Promise<void>)[]): Promise<void>
   /**
    * Takes back whatever was written, or may have been, the last first, for the user of the request being served even when
    * that request is over. Goes on after a failure and throws the first one at the end.
@@ -19,7 +19,7 @@ export function createUndoableWrites(): UndoableWrites {
   const undoings: (() => Promise<void>)[] = []
   return {
     write(work, undo) {
-      undoings.unshift(undo)
+      undoings.unshift(...undo)
       return inContext({ signal: new AbortController().signal }, work)
     },
     async undo(timeoutMs, concurrency) {

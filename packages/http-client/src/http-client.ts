@@ -3,7 +3,7 @@ import type { ServiceName } from '@waybill/contracts'
 import { requestContext, REQUEST_ID_HEADER } from '@waybill/service-kit'
 import type { ClientConfig } from './client-env.ts'
 import { exchangeCredentials, passthroughCredentials } from './credentials.ts'
-import { fromAnswer } from './downstream-error.ts'
+import { fromAnswer, fromWireError } from './downstream-error.ts'
 import { createExternalClient } from './external-client.ts'
 import type { ExternalClient } from './external-client.ts'
 import { createInternalClient } from './internal-client.ts'
@@ -12,6 +12,7 @@ import { readJson } from './read-body.ts'
 import { createRetryPolicy } from './retry.ts'
 import { createTokenSource } from './token-source.ts'
 import { createTransport } from './transport.ts'
+import { WireError } from './wire-error.ts'
 
 /** The ways out of a service: to its neighbours with the caller's identity, to the outside with none of it. */
 export interface HttpClient {
@@ -75,12 +76,11 @@ export function createHttpClient({
       const headers: Record<string, string> =
         requestId === undefined ? {} : { [REQUEST_ID_HEADER]: requestId }
       const url = authServiceUrl + authService.JWKS_PATH
-      const response = await transport.send({
-        method: 'GET',
-        url,
-        headers,
-        timeoutMs: Math.min(timeoutMs, 5_000),
-      })
+      const response = await transport
+        .send({ method: 'GET', url, headers, timeoutMs: Math.min(timeoutMs, 5_000) })
+        .catch((error: unknown) => {
+          throw error instanceof WireError ? fromWireError(error, call) : error
+        })
       const body = await readJson(response, call)
       if (response.status !== 200) throw fromAnswer(call, { status: response.status, body })
       return body

@@ -80,10 +80,14 @@ const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE'])
 export function createInternalClient(options: InternalClientOptions): InternalClient {
   const { service, baseUrl, transport, retry } = options
 
-  /** Milliseconds left for a call: its own limit, or what remains of the caller's patience. */
-  const budget = (limitMs = options.timeoutMs): number => {
-    const deadline = requestContext()?.deadline
-    const remainingMs = deadline === undefined ? limitMs : Math.min(limitMs, deadline - Date.now())
+  /** When a call must be over, in milliseconds since the epoch: its own limit, or the caller's patience if less. */
+  const giveUpAt = (limitMs = options.timeoutMs): number =>
+    Math.min(
+      Date.now() + Math.min(limitMs, options.timeoutMs),
+      requestContext()?.deadline ?? Number.POSITIVE_INFINITY,
+    )
+  const remaining = (until: number): number => {
+    const remainingMs = until - Date.now()
     if (remainingMs <= 0) throw new Problem('timeout', `No time was left to call ${service}.`)
     return remainingMs
   }
@@ -96,11 +100,28 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
     }
   }
 
-  const identify = async (timeoutMs: number, workspaceId?: string): Promise<Record<string, string>> => {
-    const { authorization, backed } = await options.credentials.pick({ service, baseUrl, workspaceId })
+  /** The stamped headers, and what is left of the time after the credential was had. */
+  const identify = async (until: number, workspaceId?: string) => {
+    const picked = options.credentials.pick({ service, baseUrl, workspaceId })
+    const { authorization, backed } = await within(remaining(until), picked)
+    const timeoutMs = remaining(until)
     const stamped = stampedHeaders(requestContext()?.principal, options.self, timeoutMs)
     // A name that the credential does not back would be refused, and rightly so.
-    return { ...stamped, ...(!backed && { 'X-Service-Name': '' }), Authorization: authorization }
+    const headers = { ...stamped, ...(!backed && { 'X-Service-Name': '' }), Authorization: authorization }
+    return { headers, timeoutMs }
+  }
+
+  /** A token is fetched for all who wait for it, so one who is out of time only stops waiting. */
+  const within = async <T>(limitMs: number, work: Promise<T>): Promise<T> => {
+    let timer: NodeJS.Timeout | undefined
+    const limit = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new Problem('timeout', `No token for ${service} was had in time.`))
+      }, limitMs)
+    })
+    return Promise.race([work, limit]).finally(() => {
+      clearTimeout(timer)
+    })
   }
 
   return {
@@ -108,16 +129,25 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
       const { method, path, output } = endpoint
       const call: CallName = { service, method, path }
       const url = baseUrl + pathFor(path, input.params, input.query)
+      const body = input.body === undefined ? undefined : JSON.stringify(input.body)
       const repeatable = input.idempotent ?? IDEMPOTENT.has(method)
+      const until = giveUpAt(input.timeoutMs)
       retry.earn()
       for (let tried = 1; ; tried += 1) {
-        const timeoutMs = budget(input.timeoutMs)
         try {
-          const headers = await identify(timeoutMs, input.workspaceId)
-          const body = input.body === undefined ? undefined : JSON.stringify(input.body)
-          if (body !== undefined) headers['Content-Type'] = 'application/json'
-          const signal = requestContext()?.signal
-          const response = await attempt({ method, url, headers, body, timeoutMs, signal }, call)
+          const { headers, timeoutMs } = await identify(until, input.workspaceId)
+          const contentType = body !== undefined && { 'Content-Type': 'application/json' }
+          const response = await attempt(
+            {
+              method,
+              url,
+              headers: { ...headers, ...contentType },
+              body,
+              timeoutMs,
+              signal: requestContext()?.signal,
+            },
+            call,
+          )
           const answer = await readJson(response, call)
           if (response.status >= 200 && response.status < 300) return parse(output, answer, call)
           const retryAfter = response.headers['retry-after']
@@ -128,7 +158,7 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
           })
         } catch (error) {
           const pauseMs =
-            repeatable && isPassing(error) ? retry.pauseBefore(tried, budget(input.timeoutMs)) : undefined
+            repeatable && isPassing(error) ? retry.pauseBefore(tried, until - Date.now()) : undefined
           if (pauseMs === undefined) throw error
           await new Promise((resolve) => setTimeout(resolve, pauseMs))
         }
@@ -137,15 +167,18 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
 
     async forward(request) {
       const call: CallName = { service, method: request.method, path: '*' }
-      const timeoutMs = budget()
-      const stamped = request.anonymous ? stampedHeaders(undefined, '', timeoutMs) : await identify(timeoutMs)
+      const until = giveUpAt()
+      const { headers, timeoutMs } = request.anonymous
+        ? { headers: stampedHeaders(undefined, '', remaining(until)), timeoutMs: remaining(until) }
+        : await identify(until)
       const response = await attempt(
         {
           method: request.method,
           url: baseUrl + request.path,
-          headers: { ...forwardableRequestHeaders(request.headers), ...request.stamp, ...stamped },
+          headers: { ...forwardableRequestHeaders(request.headers), ...request.stamp, ...headers },
           body: request.body,
           timeoutMs,
+          until: 'head',
           signal: requestContext()?.signal,
         },
         call,

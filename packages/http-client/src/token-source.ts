@@ -120,7 +120,13 @@ function form({ audience, subject, workspaceId }: TokenRequest): URLSearchParams
 }
 
 /** What this service may not do, by RFC 6749 section 5.2 and RFC 8707; any other code is a failure, not a refusal. */
-const NOT_ALLOWED = new Set(['unauthorized_client', 'access_denied', 'invalid_scope', 'invalid_target', 'invalid_request'])
+const NOT_ALLOWED = new Set([
+  'unauthorized_client',
+  'access_denied',
+  'invalid_scope',
+  'invalid_target',
+  'invalid_request',
+])
 
 /** `invalid_grant` speaks of the caller's token; the other refusals of what this service may do. */
 function refusal(status: number, body: unknown, audience: string): Problem {

@@ -118,7 +118,15 @@ function exactly({ url, headers, body }: WireRequest) {
   return {
     request(options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
       const { request } = options.protocol === 'https:' ? https : http
-      return request({ ...options, path: path || '/', headers: merged(sent, headers) }, onAnswer)
+      const exact = { ...options, path: path || '/', headers: merged(sent, headers) }
+      const asked = request(exact, (answer) => {
+        // Whoever has answered in full does not want the rest of the body: its connection would wait for it.
+        answer.once('end', () => {
+          if (!asked.writableFinished) asked.destroy()
+        })
+        onAnswer(answer)
+      })
+      return asked
     },
   }
 }

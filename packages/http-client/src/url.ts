@@ -1,8 +1,11 @@
+import { Problem } from '@waybill/service-kit'
+
 type QueryValue = string | number | boolean | readonly string[] | undefined
 
 /**
  * The path of an endpoint with its `:parameters` filled in, each encoded whole, and its query.
- * @throws TypeError when a parameter is missing, or is a dot segment that a server would resolve away
+ * @throws TypeError when a parameter is missing; Problem bad_request when it is nothing, or a dot segment that a server
+ * would resolve away
  */
 export function pathFor(template: string, params: unknown, query: unknown): string {
   const values = (params ?? {}) as Record<string, unknown>
@@ -11,7 +14,9 @@ export function pathFor(template: string, params: unknown, query: unknown): stri
     if (typeof value !== 'string' && typeof value !== 'number')
       throw new TypeError(`${template} needs ${name}`)
     const text = String(value)
-    if (text === '' || text === '.' || text === '..') throw new TypeError(`${name} cannot stand in a path`)
+    if (['', '.', '..'].includes(text) || !text.isWellFormed()) {
+      throw new Problem('bad_request', `This ${name} cannot stand in a path.`)
+    }
     return encodeURIComponent(text)
   })
   const search = new URLSearchParams()

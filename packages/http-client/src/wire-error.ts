@@ -14,7 +14,10 @@ export class WireError extends Error {
 /** What the reason of an abort signal stands for: the time was up, or the caller went away. */
 export function ofAbort(reason: unknown): WireError {
   if (reason instanceof WireError) return reason
-  return reason instanceof Problem && reason.code === 'timeout'
+  const isTimeout =
+    (reason instanceof Problem && reason.code === 'timeout') ||
+    (reason instanceof DOMException && reason.name === 'TimeoutError')
+  return isTimeout
     ? new WireError('timeout', 'no answer in time')
     : new WireError('aborted', 'the caller gave up')
 }

@@ -84,6 +84,9 @@ interface Range {
 const url = z.url({ protocol: /^https?$/, error: 'must be an http or https URL' })
 const withoutSlash = (text: string): string => text.replace(/\/+$/, '')
 
+const within = ({ min, max }: Range) =>
+  z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`)
+
 /** The kinds of variable that services have. */
 export const env = {
   int: (range: Range) =>
@@ -91,12 +94,15 @@ export const env = {
       .string()
       .regex(/^-?\d+$/, 'must be a whole number')
       .transform(Number)
-      .pipe(
-        z
-          .number()
-          .min(range.min, `must be at least ${String(range.min)}`)
-          .max(range.max, `must be at most ${String(range.max)}`),
-      )
+      .pipe(within(range))
+      .default(range.default),
+  /** A number that may have a fraction, `0.5` for one. */
+  number: (range: Range) =>
+    z
+      .string()
+      .regex(/^\d+(\.\d+)?$/, 'must be a number')
+      .transform(Number)
+      .pipe(within(range))
       .default(range.default),
   text: (value?: string) => (value === undefined ? z.string() : z.string().default(value)),
   choice: <const T extends [string, ...string[]]>(choices: T, value: T[number]) =>

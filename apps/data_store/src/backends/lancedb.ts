@@ -2,7 +2,7 @@ import type { Table } from '@lancedb/lancedb'
 import { Problem } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { taken } from '../backend.ts'
-import type { Backend, NewRecord, Operation } from '../backend.ts'
+import type { Backend, Operation } from '../backend.ts'
 import { predicate } from './lance-predicate.ts'
 import type { Condition } from './lance-predicate.ts'
 import { columnsFor, fromRow, toRow } from './lance-row.ts'
@@ -14,6 +14,12 @@ export interface LanceBackendOptions {
   tables: LanceTables
   collections: VectorCollections
   maxDimensions: number
+}
+
+interface NamedVector {
+  /** What messages call it: `records[3].data.vector`, say. */
+  name: string
+  vector: number[]
 }
 
 /**
@@ -29,7 +35,7 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
   }
 
   /** The table for new records, whose vectors must be as long as the user's others in the collection. */
-  async function tableFor(operation: Operation, { vector, name }: NewVector): Promise<Table> {
+  async function tableFor(operation: Operation, { vector, name }: NamedVector): Promise<Table> {
     const { principal, collection } = operation
     const dimensions = vector.length
     const fixed = await collections.claim(principal, collection, dimensions)
@@ -48,21 +54,26 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
 
     async create(operation, records, { includeVector }) {
       const { principal, collection } = operation
-      const vectors = vectorsOf(records, maxDimensions)
-      const rows = records.map(({ id, data: { vector: _, ...data } }, at) =>
-        toRow({ owner: principal.userId, id, data, vector: vectors[at]?.vector ?? [] }),
-      )
+      const vectors: NamedVector[] = []
+      const rows = records.map(({ id, data: { vector: given, ...data }, name: of }) => {
+        const name = `${of}.vector`
+        const vector = asVector(given, name, maxDimensions)
+        vectors.push({ name, vector })
+        return toRow({ owner: principal.userId, id, data, vector })
+      })
+      const first = firstOfEqual(vectors)
+      if (!first) return []
       return traced('create', collection, () =>
         tables.asWriter(collection, async () => {
-          const table = await tableFor(operation, vectors[0])
-          const ids = records.map(({ id }) => id)
-          const [known] = await table
+          const table = await tableFor(operation, first)
+          const known = (await table
             .query()
-            .where(predicate(ownedBy(principal.userId), { column: 'id', operator: 'in', values: ids }))
+            .where(predicate(ownedBy(principal.userId), withIdIn(records)))
             .select(['id'])
             .limit(1)
-            .toArray()
-          // All rows are one commit: after a crash they are all there, or none is.
+            .toArray()) as { id: string }[] // the one column that was asked for
+          for (const { id } of known) taken(id, collection)
+          // One commit: whatever happens now, all of them are there or none is.
           await table.add(rows)
           tables.written(table, collection)
           return rows.map((row) => fromRow(row, principal.userId, includeVector))
@@ -145,6 +156,19 @@ function ownedBy(owner: string): Condition {
 
 function withId(id: string): Condition {
   return { column: 'id', operator: '=', value: id }
+}
+
+function withIdIn(records: readonly { id: string }[]): Condition {
+  return { column: 'id', operator: 'in', values: records.map(({ id }) => id) }
+}
+
+/** The first vector, when all are as long as it is. @throws Problem `unprocessable` naming one that is not */
+function firstOfEqual(vectors: readonly NamedVector[]): NamedVector | undefined {
+  const [first] = vectors
+  const other = vectors.find(({ vector }) => vector.length !== first?.vector.length)
+  if (!first || !other) return first
+  const lengths = [other, first].map(({ name, vector }) => `${name} has ${String(vector.length)} numbers`)
+  throw new Problem('unprocessable', `${lengths.join('; ')}.`)
 }
 
 function wrongLength(name: string, has: number, collection: string, wanted: number): Problem {

@@ -5,7 +5,7 @@ import type { Route } from '@waybill/service-kit'
 import type { StoredRecord } from '../backend.ts'
 import type { Records } from '../records.ts'
 
-export function recordRoutes(records: Records): Route[] {
+export function recordRoutes(records: Records, limits: { bulkBodyBytes: number }): Route[] {
   return [
     route(dataStore.createRecord, {
       auth: user('memory.write'),
@@ -15,6 +15,14 @@ export function recordRoutes(records: Records): Route[] {
         const path = `/v1/${params.backend}/collections/${params.collection}/records/${encodeURIComponent(record.id)}`
         return reply(201, record, { Location: path, ETag: etagOf(record) })
       },
+    }),
+    route(dataStore.createRecords, {
+      auth: user('memory.write'),
+      bodyLimitBytes: limits.bulkBodyBytes,
+      problems: ['conflict', 'payload_too_large', 'unprocessable', 'not_implemented'],
+      handle: async ({ params, body, principal }) => ({
+        items: await records.createMany(principal, params, body.records),
+      }),
     }),
     route(dataStore.listRecords, {
       auth: user('memory.read'),

@@ -1,0 +1,359 @@
+import type { ServerResponse } from 'node:http'
+import { createServer } from 'node:net'
+import { inspect } from 'node:util'
+import { createLogger, Problem } from '@waybill/service-kit'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { HttpClient } from '../src/index.ts'
+import { client, createThing, getThing, issuer, recorder, serving, THING, thrown } from './stand.ts'
+import type { Issuer, Recorder } from './stand.ts'
+
+let auth: Issuer
+let neighbour: Recorder
+let http: HttpClient
+beforeEach(async () => {
+  auth = await issuer()
+  http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_RETRIES: '0' })
+})
+afterEach(async () => {
+  await http.close()
+  await Promise.all([auth.close(), neighbour.close()])
+})
+
+/** What the caller meets when the neighbour does `answer`. */
+async function meeting(answer: Parameters<typeof recorder>[0], context = {}): Promise<unknown> {
+  neighbour = await recorder(answer)
+  return thrown(serving(() => http.internal('llm-proxy', neighbour.url).call(getThing, THING), context))
+}
+
+describe('what a neighbour answers', () => {
+  test.each<[number, object, string]>([
+    [400, { code: 'validation_failed', detail: 'name: is too long' }, 'validation_failed'],
+    [401, { code: 'identity_header_mismatch', detail: 'X-User-ID.' }, 'identity_header_mismatch'],
+    [403, { code: 'insufficient_permission', detail: 'memory.read is missing.' }, 'insufficient_permission'],
+    [404, { code: 'not_found', detail: 'No thing 7.' }, 'not_found'],
+    [409, { code: 'conflict', detail: 'There is one already.' }, 'conflict'],
+    [413, { code: 'payload_too_large', detail: 'Too much.' }, 'payload_too_large'],
+    [429, { code: 'rate_limited', detail: 'Slow down.' }, 'rate_limited'],
+  ])('%i keeps its status, code and detail', async (status, body, code) => {
+    const error = await meeting((_request, res) => {
+      res.writeHead(status, { 'Retry-After': '7' }).end(JSON.stringify(body))
+    })
+    expect(error).toMatchObject({ status, code, message: (body as { detail: string }).detail })
+    expect((error as Problem).headers['Retry-After']).toBe('7')
+  })
+
+  test.each([
+    [400, 'not JSON', 'bad_request', 400],
+    [404, JSON.stringify({ code: 'conflict' }), 'not_found', 404],
+    [404, JSON.stringify({ code: 'constructor' }), 'not_found', 404],
+    [402, '{}', 'bad_request', 400],
+    [500, JSON.stringify({ code: 'internal', detail: 'canary' }), 'upstream_failed', 502],
+    [502, '', 'upstream_failed', 502],
+    [501, '{}', 'upstream_failed', 502],
+    [504, '{}', 'timeout', 504],
+    [302, '', 'upstream_failed', 502],
+    [200, 'not JSON', 'upstream_failed', 502],
+    [200, '{"id":7}', 'upstream_failed', 502],
+  ])('%i %s becomes %s', async (status, body, code, ours) => {
+    const error = await meeting((_request, res) => res.writeHead(status, { Location: '/x' }).end(body))
+    expect(error).toMatchObject({ code, status: ours, downstreamStatus: status === 200 ? undefined : status })
+    expect(String(error)).not.toContain('canary')
+  })
+
+  test('503 stays 503, with the Retry-After that it came with or one second', async () => {
+    const told = await meeting((_request, res) => res.writeHead(503, { 'Retry-After': '9' }).end())
+    expect(told).toMatchObject({ code: 'unavailable', headers: { 'Retry-After': '9' } })
+    await neighbour.close()
+    const untold = await meeting((_request, res) => res.writeHead(503).end())
+    expect(untold).toMatchObject({ code: 'unavailable', headers: { 'Retry-After': '1' } })
+  })
+
+  test('an answer that is empty where nothing was promised is fine', async () => {
+    neighbour = await recorder((_request, res) => res.writeHead(204).end())
+    const { output: _output, ...silent } = createThing
+    const call = serving(() =>
+      http.internal('llm-proxy', neighbour.url).call(silent, { body: { name: 'x' } }),
+    )
+    expect(await call).toBeUndefined()
+  })
+})
+
+describe('a neighbour that does not answer', () => {
+  test('because nobody listens, is 503 with Retry-After', async () => {
+    neighbour = await recorder()
+    await neighbour.close()
+    for (const url of [neighbour.url, neighbour.url.replace('127.0.0.1', 'localhost')]) {
+      const error = await thrown(serving(() => http.internal('llm-proxy', url).call(getThing, THING)))
+      expect(error).toMatchObject({ code: 'unavailable', status: 503, headers: { 'Retry-After': '1' } })
+    }
+  })
+
+  test('because its name is not known, is 503', async () => {
+    neighbour = await recorder()
+    const error = await thrown(
+      serving(() => http.internal('llm-proxy', 'http://no-such-host.invalid').call(getThing, THING)),
+    )
+    expect(error).toMatchObject({ code: 'unavailable' })
+  })
+
+  test('because the connection breaks, before or in the middle of the answer, is 503', async () => {
+    const before = await meeting((_request, res) => res.destroy())
+    expect(before).toMatchObject({ code: 'unavailable', headers: { 'Retry-After': '1' } })
+    await neighbour.close()
+    const within = await meeting((_request, res) => {
+      res.writeHead(200, { 'Content-Length': '100' })
+      res.write('{"id":', () => res.destroy())
+    })
+    expect(within).toMatchObject({ code: 'unavailable' })
+  })
+
+  test('because it speaks something else, is 503', async () => {
+    const odd = createServer((socket) => socket.end('SSH-2.0-OpenSSH\r\n'))
+    await new Promise<void>((resolve) => odd.listen(0, '127.0.0.1', resolve))
+    neighbour = await recorder()
+    const { port } = odd.address() as { port: number }
+    const error = await thrown(
+      serving(() => http.internal('llm-proxy', `http://127.0.0.1:${String(port)}`).call(getThing, THING)),
+    )
+    expect(error).toMatchObject({ code: 'unavailable' })
+    odd.close()
+  })
+
+  test.each([
+    ['never begins', () => undefined],
+    [
+      'begins and never ends',
+      (_request: unknown, res: { write: (text: string) => unknown }) => void res.write('{'),
+    ],
+  ])('because it %s, is 504 when the time of the call is up', async (_name, answer) => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_TIMEOUT_MS: '200' })
+    expect(await meeting(answer)).toMatchObject({ code: 'timeout', status: 504 })
+    await neighbour.close()
+    neighbour = await recorder(answer)
+    // Outside any request nothing but the call's own time could end it.
+    const housekeeping = http.internal('llm-proxy', neighbour.url).call(getThing, THING)
+    expect(await thrown(housekeeping)).toMatchObject({ code: 'timeout' })
+  })
+
+  test("is 504 when the caller's own time is up, and nothing is sent once it is", async () => {
+    const error = await meeting(() => undefined, { deadline: Date.now() + 100 })
+    expect(error).toMatchObject({ code: 'timeout' })
+    expect(Number(neighbour.requests[0]?.headers['x-request-timeout-ms'])).toBeLessThanOrEqual(100)
+    await neighbour.close()
+    expect(await meeting(undefined, { deadline: Date.now() - 1 })).toMatchObject({ code: 'timeout' })
+    expect(neighbour.requests).toHaveLength(0)
+  })
+
+  test('is given up when the caller goes away, and its connection is closed', async () => {
+    const abort = new AbortController()
+    const gone = Promise.withResolvers<boolean>()
+    const error = await meeting(
+      (_request, res) => {
+        res.once('close', () => gone.resolve(true))
+        abort.abort(new Problem('client_closed', 'gone'))
+      },
+      { signal: abort.signal },
+    )
+    expect(error).toMatchObject({ code: 'client_closed' })
+    expect(await gone.promise).toBe(true)
+  })
+
+  test('to the exchange does not make the call wait longer than its own time', async () => {
+    const silent = await recorder(() => undefined)
+    http = client({ AUTH_SERVICE_URL: silent.url })
+    neighbour = await recorder()
+    const call = serving(() =>
+      http.internal('llm-proxy', neighbour.url).call(getThing, { ...THING, timeoutMs: 100 }),
+    )
+    expect(await thrown(call)).toMatchObject({ code: 'timeout' })
+    await silent.close()
+  })
+})
+
+describe('a redirect', () => {
+  test('is not followed: where it leads gets nothing', async () => {
+    const sink = await recorder()
+    for (const status of [301, 302, 303, 307, 308]) {
+      const error = await meeting((_request, res) => res.writeHead(status, { Location: sink.url }).end())
+      expect(error).toMatchObject({ code: 'upstream_failed' })
+      await neighbour.close()
+    }
+    neighbour = await recorder((_request, res) => res.writeHead(307, { Location: sink.url }).end())
+    const { status, headers, body } = await serving(() =>
+      http.internal('llm-proxy', neighbour.url).forward({ method: 'GET', path: '/', headers: {} }),
+    )
+    body.resume()
+    expect({ status, location: headers.location }).toEqual({ status: 307, location: sink.url })
+    expect(sink.requests).toHaveLength(0)
+    await sink.close()
+  })
+})
+
+describe('trying again', () => {
+  /** A neighbour that is unavailable for its first `failures` requests. */
+  const recovering = (failures: number, how: (res: ServerResponse) => void) => {
+    let left = failures
+    return recorder((_request, res) => {
+      if (left === 0) res.end('{}')
+      else {
+        left -= 1
+        how(res)
+      }
+    })
+  }
+
+  test.each<[string, (res: ServerResponse) => void]>([
+    ['503', (res) => res.writeHead(503).end()],
+    ['502', (res) => res.writeHead(502).end()],
+    ['a broken connection', (res) => res.destroy()],
+  ])('happens after %s when the call may be made twice', async (_name, how) => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_RETRIES: '2' })
+    neighbour = await recovering(2, how)
+    expect(await serving(() => http.internal('llm-proxy', neighbour.url).call(getThing, THING))).toEqual({})
+    expect(neighbour.requests).toHaveLength(3)
+  })
+
+  test('happens with the same request id and the token that is there already', async () => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_RETRIES: '2' })
+    neighbour = await recovering(1, (res) => res.writeHead(503).end())
+    await serving(() => http.internal('llm-proxy', neighbour.url).call(getThing, THING))
+    const ids = neighbour.requests.map(({ headers }) => [headers['x-request-id'], headers.authorization])
+    expect(ids[0]).toEqual(ids[1])
+    expect(auth.requests).toHaveLength(1)
+  })
+
+  test('never happens for a POST, unless the caller says that twice is harmless', async () => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_RETRIES: '2' })
+    neighbour = await recovering(1, (res) => res.writeHead(503).end())
+    const create = (idempotent?: boolean) =>
+      serving(() =>
+        http
+          .internal('llm-proxy', neighbour.url)
+          .call(createThing, { body: { name: 'x' }, ...(idempotent && { idempotent }) }),
+      )
+    await thrown(create())
+    expect(neighbour.requests).toHaveLength(1)
+    await neighbour.close()
+    neighbour = await recovering(1, (res) => res.writeHead(503).end())
+    await create(true)
+    expect(neighbour.requests).toHaveLength(2)
+  })
+
+  test.each([400, 404, 409, 429, 500, 504])('never happens after %i', async (status) => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_RETRIES: '5' })
+    await meeting((_request, res) => res.writeHead(status).end())
+    expect(neighbour.requests).toHaveLength(1)
+  })
+
+  test('stops at the limit, and spends no more than the budget that all calls share', async () => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_RETRIES: '3' })
+    neighbour = await recorder((_request, res) => res.writeHead(503).end())
+    const proxy = http.internal('llm-proxy', neighbour.url)
+    await thrown(serving(() => proxy.call(getThing, THING)))
+    expect(neighbour.requests).toHaveLength(4)
+    for (let call = 0; call < 30; call += 1) await thrown(serving(() => proxy.call(getThing, THING)))
+    // 31 first tries, ten retries saved up, and a fifth of one more for each try.
+    expect(neighbour.requests.length).toBeLessThanOrEqual(31 + 10 + 31 / 5)
+  })
+})
+
+describe('whatever fails, no token shows', () => {
+  const printed = (error: unknown): string => {
+    const lines: string[] = []
+    const log = createLogger({ service: 'test', destination: { write: (line) => void lines.push(line) } })
+    log.error({ err: error }, 'failed')
+    const { stack } = error as Error
+    return [
+      inspect(error, { depth: 20, showHidden: true }),
+      JSON.stringify(error),
+      String(error),
+      stack,
+      ...lines,
+    ].join()
+  }
+
+  test.each<[string, Parameters<typeof recorder>[0]]>([
+    ['refused', (_request, res) => res.writeHead(403).end('{}')],
+    ['failed', (_request, res) => res.writeHead(500).end('{}')],
+    ['busy', (_request, res) => res.writeHead(503).end('{}')],
+    ['broken before the answer', (_request, res) => res.destroy()],
+    [
+      'broken within the answer',
+      (_request, res) => {
+        res.writeHead(200, { 'Content-Length': '9' })
+        res.write('{', () => res.destroy())
+      },
+    ],
+    ['too slow', () => undefined],
+    ['too slow within the answer', (_request, res) => void res.write('{')],
+  ])('%s', async (_name, answer) => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_TIMEOUT_MS: '200', CLIENT_RETRIES: '0' })
+    const error = await meeting(answer)
+    expect(neighbour.requests[0]?.headers.authorization).toContain('canary')
+    expect(printed(error)).not.toContain('canary')
+  })
+
+  test('in the error of a stream that breaks while it is being passed on', async () => {
+    const abort = new AbortController()
+    neighbour = await recorder((_request, res) => void res.write('half'))
+    const { body } = await serving(
+      () => http.internal('llm-proxy', neighbour.url).forward({ method: 'GET', path: '/', headers: {} }),
+      { signal: abort.signal },
+    )
+    const failed = Promise.withResolvers<unknown>()
+    body.once('error', failed.resolve).resume()
+    abort.abort()
+    expect(printed(await failed.promise)).not.toContain('canary')
+  })
+
+  test('in the error of a header that cannot be sent', async () => {
+    neighbour = await recorder()
+    const principal = {
+      kind: 'user',
+      userId: 'canary\nX: y',
+      role: 'user',
+      permissions: [],
+      actors: [],
+      via: 'jwt',
+    } as const
+    const error = await thrown(
+      serving(() => http.internal('llm-proxy', neighbour.url).call(getThing, THING), { principal }),
+    )
+    expect(error).not.toMatchObject({ code: 'unavailable' })
+    expect(printed(error)).not.toContain('canary')
+  })
+})
+
+describe('connections', () => {
+  test('are kept and used again', async () => {
+    neighbour = await recorder()
+    const proxy = http.internal('llm-proxy', neighbour.url)
+    for (let call = 0; call < 10; call += 1) await serving(() => proxy.call(getThing, THING))
+    expect(neighbour.connections()).toBe(1)
+    expect(auth.connections()).toBe(1)
+  })
+
+  test('that a neighbour lost by starting anew are made again', async () => {
+    neighbour = await recorder()
+    const proxy = http.internal('llm-proxy', neighbour.url)
+    await serving(() => proxy.call(getThing, THING))
+    await neighbour.close()
+    expect(await thrown(serving(() => proxy.call(getThing, THING)))).toMatchObject({ code: 'unavailable' })
+    const { port } = new URL(neighbour.url)
+    await new Promise<void>((resolve) => neighbour.server.listen(Number(port), '127.0.0.1', resolve))
+    expect(await serving(() => proxy.call(getThing, THING))).toEqual({})
+  })
+})
+
+describe('fetchJwks', () => {
+  test('gives back the document as it is, and fails as a 503 or 502', async () => {
+    neighbour = await recorder((_request, res) => res.end('{"keys":[]}'))
+    const own = client({ AUTH_SERVICE_URL: neighbour.url })
+    expect(await own.fetchJwks()).toEqual({ keys: [] })
+    expect(neighbour.requests[0]).toMatchObject({ url: '/.well-known/jwks.json' })
+    expect(neighbour.requests[0]?.headers).not.toHaveProperty('authorization')
+    await neighbour.close()
+    expect(await thrown(own.fetchJwks())).toMatchObject({ code: 'unavailable' })
+    await own.close()
+  })
+})
