@@ -23,18 +23,18 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     audiences: [config.PLATFORM_AUDIENCE],
     edge: true,
   })
-  const routes = forwardRoutes({
+  const clients = {
     'auth-service': http.internal('auth-service', config.AUTH_SERVICE_URL),
     'llm-proxy': http.internal('llm-proxy', config.LLM_PROXY_URL),
     docling: http.internal('docling', config.DOCLING_URL),
     data_store: http.internal('data_store', config.DATA_STORE_URL),
     'work-platform': http.internal('work-platform', config.WORK_PLATFORM_URL),
-  })
+  }
   return createService({
     name: NAME,
     config,
     authenticate,
-    routes,
+    routes: forwardRoutes(clients, config.BODY_LIMIT_BYTES),
     ...(overrides.logger && { logger: overrides.logger }),
     closing: [() => http.close()],
   })

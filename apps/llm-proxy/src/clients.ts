@@ -82,6 +82,12 @@ export function createMemory(store: InternalClient): Memory {
   }
 }
 
+/** Whether data_store has said no, which it does before it writes anything. */
+export function isRefusal(error: unknown): boolean {
+  const status = error instanceof DownstreamError ? error.downstreamStatus : undefined
+  return status !== undefined && status >= 400 && status < 500
+}
+
 async function orIfMissing<T>(work: Promise<T>, otherwise: T): Promise<T> {
   try {
     return await work

@@ -4,6 +4,7 @@ import { Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
 import { batchesOf } from './batches.ts'
 import type { BatchLimits } from './batches.ts'
+import { isRefusal } from './clients.ts'
 import type { Memory } from './clients.ts'
 import type { Models } from './models.ts'
 import { cutIntoPassages } from './passages.ts'
@@ -50,7 +51,7 @@ export function createIndexing(options: IndexingOptions): Indexing {
   const underWay = new Set<Promise<void>>()
 
   const keepOrUndo = async (draft: Draft, log: Logger, signal: AbortSignal) => {
-    const writes = createUndoableWrites()
+    const writes = createUndoableWrites(isRefusal)
     try {
       await keep(draft, writes, options, signal)
     } catch (error) {

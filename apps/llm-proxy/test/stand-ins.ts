@@ -119,6 +119,19 @@ async function answer(req: IncomingMessage, res: ServerResponse, owner: string, 
       .map((record) => ({ ...asRecord(record), score: cosine(vector, record.data.vector as number[]) }))
       .sort((left, right) => right.score - left.score)
     send(res, 200, dataStore.searchRecords.output!.parse({ items: items.slice(0, limit) }))
+  } else if (req.method === 'POST' && id === 'bulk') {
+    const given = dataStore.createRecords.body!.parse(body).records
+    const created = given.map((one, at) => ({
+      backend,
+      collection,
+      owner,
+      id: one.id ?? String(records.length + at),
+      data: one.data,
+    }))
+    const known = created.find((one) => mine.some((other) => other.id === one.id))
+    if (known) return send(res, 409, { code: 'conflict', detail: `You have a record ${known.id} already.` })
+    records.push(...created)
+    send(res, 201, dataStore.createRecords.output!.parse({ items: created.map(asRecord) }))
   } else if (req.method === 'POST') {
     const created = dataStore.createRecord.body!.parse(body)
     const record = {

@@ -113,7 +113,7 @@ function exactly({ url, headers, body }: WireRequest) {
     'User-Agent': 'waybill',
     Accept: '*/*',
     'Accept-Encoding': 'identity',
-    ...(typeof body === 'string' && { 'Content-Length': String(Buffer.byteLength(body)) }),
+    ...framing(body, headers),
   }
   return {
     request(options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
@@ -129,6 +129,16 @@ function exactly({ url, headers, body }: WireRequest) {
       return asked
     },
   }
+}
+
+/**
+ * How the end of the body is told. node frames a body of unknown length by itself for POST, but writes it bare for GET or
+ * DELETE, where the neighbour would read it as the next request on the connection.
+ */
+function framing(body: WireRequest['body'], headers: WireRequest['headers']): Record<string, string> {
+  if (typeof body === 'string') return { 'Content-Length': String(Buffer.byteLength(body)) }
+  const hasLength = Object.keys(headers).some((name) => name.toLowerCase() === 'content-length')
+  return body === undefined || hasLength ? {} : { 'Transfer-Encoding': 'chunked' }
 }
 
 /** The defaults, save for what `headers` has in whatever case. */

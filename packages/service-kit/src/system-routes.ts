@@ -1,7 +1,8 @@
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import express from 'express'
 import type { Express, Response } from 'express'
 import { metricsText, setServerRoute } from '@waybill/telemetry'
-import { absolutePath } from 'swagger-ui-dist'
 import { openApiDocument } from './openapi.ts'
 import type { Readiness } from './readiness.ts'
 import type { Route } from './route.ts'
@@ -40,8 +41,11 @@ export function mountSystemRoutes(
     sendDocsPage(res, service.name)
   })
   app.get('/docs/start.js', (_req, res) => void res.type('text/javascript').send(START_SCRIPT))
-  app.use('/docs', express.static(absolutePath(), { index: false, maxAge: '1h' }))
+  app.use('/docs', express.static(SWAGGER_UI, { index: false, maxAge: '1h' }))
 }
+
+/** Found without being loaded: the package's entry point would run its whole browser bundle. */
+const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
 
 const START_SCRIPT = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true })`
 

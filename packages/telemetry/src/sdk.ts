@@ -8,6 +8,12 @@ import { NodeSDK } from '@opentelemetry/sdk-node'
 
 const QUIET_PATHS = ['/livez', '/readyz', '/metrics']
 
+/** What a query may hold that no span shall: the signatures of the semantic conventions, and secrets by their usual names. */
+const SECRET_PARAMETERS = [
+  ...['sig', 'Signature', 'AWSAccessKeyId', 'X-Goog-Signature', 'X-Amz-Signature', 'X-Amz-Security-Token'],
+  ...['access_token', 'refresh_token', 'id_token', 'token', 'api_key', 'apikey', 'key', 'code'],
+  ...['secret', 'client_secret', 'password'],
+]
 const FLUSH_LIMIT_MS = 2_000
 
 let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
@@ -35,6 +41,8 @@ export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
         ignoreIncomingRequestHook: (request) => QUIET_PATHS.includes(request.url?.split('?')[0] ?? ''),
         // Housekeeping outside any request (a key refresh, say) would only add roots that belong to no journey.
         requireParentforOutgoingSpans: true,
+        redactedQueryParams: SECRET_PARAMETERS,
+        redactedQueryParamsServer: SECRET_PARAMETERS,
       }),
     ],
   })

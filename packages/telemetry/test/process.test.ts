@@ -36,6 +36,17 @@ describe('a service that is started with --import @waybill/telemetry/register', 
     })
   })
 
+  test('keeps out of its spans what a query says in secret', async () => {
+    const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }
+    const second = await hop({ ...environment, OTEL_SERVICE_NAME: 'second' })
+    const first = await hop({ ...environment, NEXT: second.url, NEXT_QUERY: '?api_key=canary&q=kept' })
+    await fetch(`${first.url}/v1/things/7?access_token=canary&q=kept`)
+    await Promise.all([first.end(), second.end()])
+    expect(sink.spans.length).toBeGreaterThan(3)
+    expect(JSON.stringify(sink.spans)).toContain('q=kept')
+    expect(JSON.stringify(sink.spans)).not.toContain('canary')
+  })
+
   test('is the child of the service that called it, by way of the client span and the span around it', async () => {
     const environment = { OTEL_EXPORTER_OTLP_ENDPOINT: sink.url }
     const second = await hop({ ...environment, OTEL_SERVICE_NAME: 'second' })

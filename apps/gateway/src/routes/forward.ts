@@ -2,13 +2,14 @@ import { pipeline } from 'node:stream/promises'
 import type { InternalClient } from '@waybill/http-client'
 import { Problem, route } from '@waybill/service-kit'
 import type { Route, RouteInput } from '@waybill/service-kit'
+import { limitBody } from '../body-limit.ts'
 import { FRONT_DOORS } from '../upstreams.ts'
 import type { FrontDoor, Upstream } from '../upstreams.ts'
 
 type Incoming = RouteInput<unknown, unknown, unknown, unknown>['req']
 
 /** One route per front door: the request goes on as it came, but with an identity that was verified here. */
-export function forwardRoutes(clients: Record<Upstream, InternalClient>): Route[] {
+export function forwardRoutes(clients: Record<Upstream, InternalClient>, bodyLimitBytes: number): Route[] {
   return FRONT_DOORS.map((door) =>
     route('ALL', door.path, {
       auth: door.auth,
@@ -16,11 +17,13 @@ export function forwardRoutes(clients: Record<Upstream, InternalClient>): Route[
       bodyType: 'stream',
       problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
       async handle({ req, res }) {
-        const answer = await clients[door.upstream].forward({
+        const path = pathBehind(door, req.originalUrl)
+        const limited = hasBody(req) ? limitBody(req, bodyLimitBytes) : undefined
+        const forwarded = clients[door.upstream].forward({
           method: req.method,
-          path: pathBehind(door, req.originalUrl),
+          path,
           headers: req.headers,
-          body: hasBody(req) ? req : undefined,
+          body: limited?.body,
           anonymous: door.auth.open,
           stamp: {
             'X-Forwarded-For': req.ip ?? '',
@@ -28,13 +31,16 @@ export function forwardRoutes(clients: Record<Upstream, InternalClient>): Route[
             'X-Forwarded-Host': req.headers.host ?? '',
           },
         })
+        const answer = await (limited ? Promise.race([forwarded, limited.exceeded]) : forwarded)
         res.status(answer.status)
         const { location } = answer.headers
         if (typeof location === 'string') answer.headers.location = locationBefore(door, location)
         for (const [name, value] of Object.entries(answer.headers)) res.setHeader(name, value)
         // Headers at once: whoever waits for a stream shall see that it has begun.
         res.flushHeaders()
-        await pipeline(answer.body, res)
+        await pipeline(answer.body, res).catch((error: unknown) => {
+          throw new Problem('upstream_failed', `${door.upstream} broke off its answer.`, { cause: error })
+        })
       },
     }),
   )
