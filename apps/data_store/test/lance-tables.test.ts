@@ -83,7 +83,8 @@ describe('many records at once', () => {
     data: { vector: [1, n] },
     name: `records[${String(n)}].data`,
   }))
-  const collections = { dimensionsOf: async () => 2, claim: async () => 2, change: async () => undefined }
+  const two = () => Promise.resolve(2)
+  const collections = { dimensionsOf: two, claim: two, change: () => Promise.resolve() }
 
   test('are one commit: there is no moment when some of them are there', async () => {
     const backend = createLanceBackend({ tables, collections, maxDimensions: 2 })

@@ -1,4 +1,6 @@
+import { Problem } from '@waybill/service-kit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Provider } from '../src/provider.ts'
 import { startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
 
@@ -16,7 +18,28 @@ const WAYBILL = {
 }
 const QUESTION = 'How much are the goods insured for?'
 
-const ENVIRONMENT = { WRITE_CONCURRENCY: '2', CLIENT_TIMEOUT_MS: '1500' }
+const ENVIRONMENT = { WRITE_BATCH_SIZE: '2', EMBED_BATCH_SIZE: '2', CLIENT_TIMEOUT_MS: '1500' }
+
+/** A provider whose second call fails. */
+function tired(): Provider {
+  let calls = 0
+  const never = () => Promise.reject(new Error('never asked'))
+  return {
+    name: 'tired',
+    models: [{ id: 'tired/embedding', kind: 'embedding', created: 0 }],
+    chat: () => {
+      throw new Error('never asked')
+    },
+    summarize: never,
+    answer: never,
+    embed({ texts }) {
+      calls += 1
+      if (calls === 2)
+        return Promise.reject(new Problem('upstream_failed', 'tired/embedding has no more to give.'))
+      return Promise.resolve(texts.map(() => [1, 0]))
+    },
+  }
+}
 
 let setting: Setting
 beforeAll(async () => {
@@ -71,7 +94,7 @@ describe('index', () => {
     expect(setting.authService.exchanges).toEqual([
       { client: 'llm-proxy', audience: 'data_store', subject: 'alice' },
     ])
-    expect(setting.dataStore.seen).toHaveLength(4)
+    expect(setting.dataStore.seen).toHaveLength(3)
     for (const request of setting.dataStore.seen) {
       expect(request).toMatchObject({ userId: 'alice', actors: ['llm-proxy', 'gateway'] })
       expect(request.headers).toMatchObject({
@@ -84,9 +107,23 @@ describe('index', () => {
     }
   })
 
-  it('writes the document last: only then do its passages count', async () => {
+  it('writes the passages as many at a time as it may, and the document last: only then do they count', async () => {
     await index()
-    expect(setting.dataStore.seen.at(-1)?.path).toBe('/v1/postgres/collections/documents/records')
+    expect(setting.dataStore.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      'POST /v1/lancedb/collections/memory/records/bulk',
+      'POST /v1/lancedb/collections/memory/records/bulk',
+      'POST /v1/postgres/collections/documents/records',
+    ])
+    expect(setting.dataStore.records.map(({ data }) => data.position)).toEqual([0, 1, 2, undefined])
+  })
+
+  it('writes no more bytes at a time than it may', async () => {
+    const own = await startSetting({ WRITE_BATCH_BYTES: '5000' })
+    await own.post('/execute', { operation: 'index', input: { document: WAYBILL } })
+    const bulks = own.dataStore.seen.filter(({ path }) => path.endsWith('/bulk'))
+    expect(bulks.length).toBeGreaterThan(1)
+    for (const { headers } of bulks) expect(Number(headers['content-length'])).toBeLessThan(5000)
+    await own.close()
   })
 
   it('keeps the text in the collection that is asked for', async () => {
@@ -96,32 +133,58 @@ describe('index', () => {
   })
 
   it.each([
-    ['of status 500', 500, 502, 'upstream_failed'],
-    ['of status 503', 503, 503, 'unavailable'],
-    ['of status 403', 403, 403, 'forbidden'],
-    ['of the connection', 'cut', 503, 'unavailable'],
-    ['to answer at all', 'hang', 504, 'timeout'],
-  ] as const)('leaves nothing behind after a failure midway %s', async (_, fault, status, code) => {
-    setting.dataStore.fault = ({ method }, nth) => (method === 'POST' && nth === 3 ? fault : undefined)
-    const answer = await index()
-    expect(answer.status).toBe(status)
-    expect(answer.body).toMatchObject({ code, status, request_id: answer.headers['x-request-id'] })
-    if (status === 503) expect(answer.headers['retry-after']).toMatch(/^\d+$/)
-    expect(setting.dataStore.records).toEqual([])
-    const deleted = setting.dataStore.seen.filter(({ method }) => method === 'DELETE')
-    expect(deleted.length).toBeGreaterThanOrEqual(3)
+    ['of status 500', 500, 502, 'upstream_failed', 3],
+    ['of status 503', 503, 503, 'unavailable', 3],
+    ['of the connection', 'cut', 503, 'unavailable', 3],
+    ['of the connection, when all is written', 'lost', 503, 'unavailable', 3],
+    ['to answer at all', 'hang', 504, 'timeout', 3],
+    // What data_store has refused was not written: only the passages before it are deleted.
+    ['of status 403', 403, 403, 'forbidden', 2],
+    ['of status 409', 409, 409, 'conflict', 2],
+  ] as const)(
+    'leaves nothing behind after a failure midway %s',
+    async (_, fault, status, code, deletions) => {
+      setting.dataStore.fault = ({ method }, nth) => (method === 'POST' && nth === 2 ? fault : undefined)
+      const answer = await index()
+      expect(answer.status).toBe(status)
+      expect(answer.body).toMatchObject({ code, status, request_id: answer.headers['x-request-id'] })
+      if (status === 503) expect(answer.headers['retry-after']).toMatch(/^\d+$/)
+      expect(setting.dataStore.records).toEqual([])
+      const deleted = setting.dataStore.seen.filter(({ method }) => method === 'DELETE')
+      expect(deleted).toHaveLength(deletions)
+    },
+  )
+
+  it.each([
+    [500, 502],
+    ['lost', 503],
+  ] as const)(
+    'leaves nothing behind when the document itself cannot be written: %s',
+    async (fault, status) => {
+      setting.dataStore.fault = ({ method, path }) =>
+        method === 'POST' && path.includes('/postgres/') ? fault : undefined
+      expect((await index()).status).toBe(status)
+      expect(setting.dataStore.records).toEqual([])
+    },
+  )
+
+  it('deletes nothing when the very first write is refused: there is nothing', async () => {
+    setting.dataStore.fault = () => 403
+    expect((await index()).status).toBe(403)
+    expect(setting.dataStore.seen.map(({ method }) => method)).toEqual(['POST'])
   })
 
-  it('leaves nothing behind when the document itself cannot be written', async () => {
-    setting.dataStore.fault = ({ method, path }) =>
-      method === 'POST' && path.includes('/postgres/') ? 500 : undefined
-    expect((await index()).status).toBe(502)
-    expect(setting.dataStore.records).toEqual([])
+  it('writes nothing before every passage is embedded', async () => {
+    const own = await startSetting({ ...ENVIRONMENT, DEFAULT_EMBEDDING_MODEL: 'tired/embedding' }, [tired()])
+    const answer = await own.post('/execute', { operation: 'index', input: { document: WAYBILL } })
+    expect(answer.status).toBe(502)
+    expect(own.dataStore.seen).toEqual([])
+    await own.close()
   })
 
   it('leaves nothing that is ever answered from, even when it cannot be deleted', async () => {
     setting.dataStore.fault = ({ method }, nth) =>
-      method === 'DELETE' || (method === 'POST' && nth === 3) ? 500 : undefined
+      method === 'DELETE' || (method === 'POST' && nth === 2) ? 500 : undefined
     expect((await index()).status).toBe(502)
     expect(setting.dataStore.records.length).toBeGreaterThan(0)
     expect(setting.logged()).toContain('could not be deleted')
@@ -133,7 +196,7 @@ describe('index', () => {
     const own = await startSetting(ENVIRONMENT)
     const abort = new AbortController()
     own.dataStore.fault = ({ method }, nth) => {
-      if (method === 'POST' && nth === 2) abort.abort()
+      if (method === 'POST' && nth === 1) abort.abort()
       return undefined
     }
     const body = { operation: 'index', input: { document: WAYBILL } }

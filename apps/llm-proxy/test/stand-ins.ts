@@ -58,8 +58,13 @@ export interface SeenRequest {
   actors: readonly string[]
 }
 
-/** What happens to a request instead of an answer: a status, a cut connection, or nothing at all. */
-export type Fault = number | 'cut' | 'hang'
+/**
+ * What happens to a request instead of an answer: a status, a cut connection, or nothing at all; `lost` is a connection
+ * that is cut when the work is done.
+ */
+export type Fault = number | 'cut' | 'hang' | 'lost'
+
+type Answer = [status: number, body?: unknown]
 
 /** data_store as far as llm-proxy needs it: it speaks the contract, verifies tokens and keeps users apart. */
 export interface DataStoreStandIn extends StandIn {
@@ -83,8 +88,13 @@ export async function startDataStore(issuer: TestIssuer): Promise<DataStoreStand
     const fault = state.fault?.(request, nth)
     if (fault === 'hang') return
     if (fault === 'cut') res.destroy()
-    else if (fault !== undefined) send(res, fault, { code: 'whatever', detail: 'out of order' })
-    else await answer(req, res, request.userId, state.records)
+    else if (typeof fault === 'number') send(res, fault, { code: 'whatever', detail: 'out of order' })
+    else {
+      const body: unknown = request.method === 'POST' ? JSON.parse(await text(req)) : undefined
+      const answered = answer({ ...request, body }, request.userId, state.records)
+      if (fault === 'lost') res.destroy()
+      else send(res, ...answered)
+    }
   })
   return Object.assign(state, standIn)
 }
@@ -106,49 +116,44 @@ async function identify(req: IncomingMessage, verifier: Verifier): Promise<SeenR
   return { method: req.method ?? '', path: req.url ?? '', headers: req.headers, userId: claims.sub, actors }
 }
 
-async function answer(req: IncomingMessage, res: ServerResponse, owner: string, records: StoredRecord[]) {
-  const [, , backend = '', , collection = '', action, id] = (req.url ?? '').split('/').map(decodeURIComponent)
+function answer(
+  request: { method: string; path: string; body: unknown },
+  owner: string,
+  records: StoredRecord[],
+): Answer {
+  const [, , backend = '', , collection = '', action, id] = request.path.split('/').map(decodeURIComponent)
+  const { method, body } = request
   const mine = records.filter(
     (record) => record.owner === owner && record.backend === backend && record.collection === collection,
   )
-  const body: unknown = req.method === 'POST' ? JSON.parse(await text(req)) : undefined
+  const create = (given: { id?: string | undefined; data: Record<string, unknown> }[]) => {
+    const created = given.map(({ id = String(records.length), data }) => ({
+      backend,
+      collection,
+      owner,
+      id,
+      data,
+    }))
+    records.push(...created)
+    return created.map(asRecord)
+  }
   const one = mine.find((record) => record.id === id)
   if (action === 'search') {
     const { vector, limit } = dataStore.searchRecords.body!.parse(body)
     const items = mine
       .map((record) => ({ ...asRecord(record), score: cosine(vector, record.data.vector as number[]) }))
       .sort((left, right) => right.score - left.score)
-    send(res, 200, dataStore.searchRecords.output!.parse({ items: items.slice(0, limit) }))
-  } else if (req.method === 'POST' && id === 'bulk') {
-    const given = dataStore.createRecords.body!.parse(body).records
-    const created = given.map((one, at) => ({
-      backend,
-      collection,
-      owner,
-      id: one.id ?? String(records.length + at),
-      data: one.data,
-    }))
-    const known = created.find((one) => mine.some((other) => other.id === one.id))
-    if (known) return send(res, 409, { code: 'conflict', detail: `You have a record ${known.id} already.` })
-    records.push(...created)
-    send(res, 201, dataStore.createRecords.output!.parse({ items: created.map(asRecord) }))
-  } else if (req.method === 'POST') {
-    const created = dataStore.createRecord.body!.parse(body)
-    const record = {
-      backend,
-      collection,
-      owner,
-      id: created.id ?? String(records.length),
-      data: created.data,
-    }
-    records.push(record)
-    send(res, 201, asRecord(record))
-  } else if (!one) {
-    send(res, 404, { code: 'not_found', detail: 'You have no such record.' })
-  } else if (req.method === 'DELETE') {
-    records.splice(records.indexOf(one), 1)
-    res.writeHead(204).end()
-  } else send(res, 200, asRecord(one))
+    return [200, dataStore.searchRecords.output!.parse({ items: items.slice(0, limit) })]
+  }
+  if (method === 'POST' && id === 'bulk') {
+    const items = create(dataStore.createRecords.body!.parse(body).records)
+    return [201, dataStore.createRecords.output!.parse({ items })]
+  }
+  if (method === 'POST') return [201, create([dataStore.createRecord.body!.parse(body)])[0]]
+  if (!one) return [404, { code: 'not_found', detail: 'You have no such record.' }]
+  if (method !== 'DELETE') return [200, asRecord(one)]
+  records.splice(records.indexOf(one), 1)
+  return [204]
 }
 
 function asRecord({ id, data, owner }: StoredRecord) {
@@ -174,6 +179,7 @@ async function listen(handle: (req: IncomingMessage, res: ServerResponse) => Pro
   }
 }
 
-function send(res: ServerResponse, status: number, body: unknown): void {
-  res.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
+function send(res: ServerResponse, status: number, body?: unknown): void {
+  if (body === undefined) res.writeHead(status).end()
+  else res.writeHead(status, { 'Content-Type': 'application/json' }).end(JSON.stringify(body))
 }

@@ -1,5 +1,5 @@
 export { ATTRIBUTE, SPAN } from './names.ts'
 export type { AttributeName, SpanName } from './names.ts'
-export { metricsText, stopTelemetry } from './sdk.ts'
+export { metricsText, stopTelemetry } from './running.ts'
 export { activeTrace, setServerIdentity, setServerRequestId, setServerRoute } from './server-span.ts'
 export { withSpan } from './with-span.ts'

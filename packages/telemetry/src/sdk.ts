@@ -5,6 +5,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
 import { NodeSDK } from '@opentelemetry/sdk-node'
+import { isTelemetryRunning, setRunningTelemetry } from './running.ts'
 
 const QUIET_PATHS = ['/livez', '/readyz', '/metrics']
 
@@ -14,9 +15,6 @@ const SECRET_PARAMETERS = [
   ...['access_token', 'refresh_token', 'id_token', 'token', 'api_key', 'apikey', 'key', 'code'],
   ...['secret', 'client_secret', 'password'],
 ]
-const FLUSH_LIMIT_MS = 2_000
-
-let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
 
 /**
  * Starts OpenTelemetry for this process. Spans are exported only when an OTLP endpoint is set
@@ -24,7 +22,7 @@ let running: { sdk: NodeSDK; metrics: PrometheusExporter } | undefined
  * No module hooks: only the http instrumentation, which axios and express go through anyway.
  */
 export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
-  if (running) return
+  if (isTelemetryRunning()) return
   const exports = [env.OTEL_EXPORTER_OTLP_ENDPOINT, env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT].some(isSet)
   const metrics = new PrometheusExporter({ preventServerStart: true })
   const sdk = new NodeSDK({
@@ -48,7 +46,13 @@ export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
   })
   sdk.start()
   patchHttp()
-  running = { sdk, metrics }
+  setRunningTelemetry({
+    shutdown: () => sdk.shutdown(),
+    async metricsText() {
+      const { resourceMetrics } = await metrics.collect()
+      return new PrometheusSerializer().serialize(resourceMetrics)
+    },
+  })
 }
 
 /** A variable that is set to nothing counts as unset, as everywhere. */
@@ -62,25 +66,6 @@ function patchHttp(): void {
   require('http')
   require('https')
   syncBuiltinESMExports()
-}
-
-/** Sends what is still buffered, for two seconds at most, and stops. Safe to call twice, or when nothing was started. */
-export async function stopTelemetry(): Promise<void> {
-  const stopping = running
-  running = undefined
-  if (!stopping) return
-  // A collector that is already gone must not keep the service from ending: the exporter would try again for ten.
-  let timer: NodeJS.Timeout | undefined
-  const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, FLUSH_LIMIT_MS)))
-  await Promise.race([stopping.sdk.shutdown().catch(() => undefined), limit])
-  clearTimeout(timer)
-}
-
-/** The metrics of this process as Prometheus text 0.0.4; empty when telemetry was not registered. */
-export async function metricsText(): Promise<string> {
-  if (!running) return '# telemetry is not registered: start with --import @waybill/telemetry/register\n'
-  const { resourceMetrics } = await running.metrics.collect()
-  return new PrometheusSerializer().serialize(resourceMetrics)
 }
 
 /** The folder's package name without its scope: `apps/docling` is `docling`. */
