@@ -32,7 +32,7 @@ export const configSchema = z
         'For how long the last refresh token but one is answered with the same successor, in seconds',
       ),
     ON_BEHALF_OF_SECONDS: env
-      .int({ min: 10, max: 3600, default: 120 })
+      .int({ min: 10, max: 3600, default: 300 })
       .describe("The life of an on-behalf-of token, in seconds; never more than the subject token's"),
     SERVICE_TOKEN_SECONDS: env
       .int({ min: 10, max: 3600, default: 300 })

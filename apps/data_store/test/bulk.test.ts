@@ -224,6 +224,22 @@ describe.each(BACKENDS)('many records at once in %s', (backend) => {
   })
 })
 
+test('two requests for the same ids in opposite order wait for each other in Postgres, and never in a circle', async () => {
+  const path = `${records('postgres', collection)}/bulk`
+  const create = (...given: string[]) =>
+    alice('post', path, { records: given.map((id) => ({ id, data: {} })) })
+  const waiting = async () => (await setting.admin('select from pg_locks where not granted')).length
+  // Both are held up at the id in the middle, with whatever they have taken before it.
+  await setting.admin('begin')
+  await setting.admin(
+    `insert into records (owner, collection, id, data) values ('alice', '${collection}', 'm', '{}')`,
+  )
+  const answers = Promise.all([create('a', 'm', 'z'), create('z', 'm', 'a')])
+  await expect.poll(waiting).toBe(2)
+  await setting.admin('rollback')
+  expect((await answers).map(({ status }) => status).sort()).toEqual([201, 409])
+})
+
 describe('vectors of many records at once', () => {
   const bulk = (...vectors: unknown[]) =>
     alice('post', `${records('lancedb', collection)}/bulk`, {

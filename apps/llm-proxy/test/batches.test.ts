@@ -13,8 +13,8 @@ describe('batches', () => {
 
   it('count bytes of JSON, not characters', () => {
     // '"ü"' and a comma are 5 bytes.
-    expect(cut(['ü', 'ü', 'ü'], 10, 10)).toEqual([['ü', 'ü'], ['ü']])
-    expect(cut(['"', '"', '"'], 10, 10)).toEqual([['"', '"'], ['"']])
+    expect(cut(['ü', 'ü', 'ü'], 10, 12)).toEqual([['ü', 'ü'], ['ü']])
+    expect(cut(['"', '"', '"'], 10, 12)).toEqual([['"', '"'], ['"']])
   })
 
   it('of one item that is too large by itself are that item', () => {

@@ -44,6 +44,7 @@ export function createHttpClient({
     authServiceUrl,
     transport,
     timeoutMs,
+    renewBeforeMs: timeoutMs,
   })
   const exchange = exchangeCredentials(tokens)
   const credentials =

@@ -10,8 +10,6 @@ import { WireError } from './wire-error.ts'
 
 const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, tokenError, tokenResponse } = authService
 const CALL = { service: 'auth-service', method: 'POST', path: TOKEN_PATH }
-/** A token is fetched anew this long before it expires, so that it does not expire on its way. In milliseconds. */
-const RENEW_BEFORE_MS = 15_000
 
 export interface TokenSourceOptions {
   service: string
@@ -19,6 +17,11 @@ export interface TokenSourceOptions {
   authServiceUrl: string
   transport: Transport
   timeoutMs: number
+  /**
+   * A token is asked for anew this long before it expires, in milliseconds: as long as a call may take, since whoever is
+   * called has to exchange it further until the end of its work.
+   */
+  renewBeforeMs: number
   /** How many tokens are kept. */
   cacheSize?: number
   now?: () => number
@@ -58,7 +61,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       kept.set(key, entry)
       try {
         const { expiresInMs } = await asked
-        entry.until = now() + Math.max(expiresInMs - RENEW_BEFORE_MS, expiresInMs / 2)
+        entry.until = now() + Math.max(expiresInMs - options.renewBeforeMs, expiresInMs / 2)
       } catch {
         kept.delete(key)
       }

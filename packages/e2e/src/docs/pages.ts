@@ -39,6 +39,37 @@ export function configurationPage(apps: readonly DescribedApp[]): string {
   ].join('\n\n')
 }
 
+/** .env.example: every variable once, under the services that read it. */
+export function environmentExample(apps: readonly DescribedApp[]): string {
+  const readers = new Map<string, string[]>()
+  for (const { name, schema } of apps) {
+    for (const variable of Object.keys(schema.shape))
+      readers.set(variable, [...(readers.get(variable) ?? []), name])
+  }
+  const groups = Map.groupBy(readers, ([, names]) =>
+    names.length === apps.length ? 'every service' : names.join(', '),
+  )
+  const types = new Map(
+    apps.flatMap(({ schema }) => Object.entries(schema.shape as Record<string, z.ZodType>)),
+  )
+  const sections = [...groups].map(([names, variables]) => {
+    const lines = variables.map(([variable]) => {
+      const type = types.get(variable)
+      const initial = type ? defaultOf(type).replaceAll('`', '') : ''
+      const value = initial === 'required' || initial === 'empty' ? '' : initial
+      return `# ${type?.description ?? ''}\n${initial === 'required' ? '' : '# '}${variable}=${value}`
+    })
+    return [`## ${names}`, ...lines].join('\n')
+  })
+  return [
+    '# Made by `npm run docs`. `npm run dev` and `npm run platform` need none of this: they make their own secrets and wiring.',
+    '# Commented lines show defaults (of the last service named); the others must be set where a service runs on its own.',
+    '',
+    sections.join('\n\n'),
+    '',
+  ].join('\n')
+}
+
 /** The default as one writes it in the environment; "required" where there is none. */
 function defaultOf(type: z.ZodType): string {
   const { success, data = '' } = type.safeParse(undefined)
