@@ -169,7 +169,7 @@ describe('token exchange (RFC 8693)', () => {
     const first = await setting.exchange('gateway', 'docling', user.access_token).expect(200)
     expect(first.body).toMatchObject({
       token_type: 'Bearer',
-      expires_in: 120,
+      expires_in: 300,
       issued_token_type: ACCESS_TOKEN,
     })
     const second = await setting.exchange('docling', 'llm-proxy', first.body.access_token).expect(200)

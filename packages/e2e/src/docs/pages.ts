@@ -49,21 +49,20 @@ export function environmentExample(apps: readonly DescribedApp[]): string {
   const groups = Map.groupBy(readers, ([, names]) =>
     names.length === apps.length ? 'every service' : names.join(', '),
   )
-  const types = new Map(
-    apps.flatMap(({ schema }) => Object.entries(schema.shape as Record<string, z.ZodType>)),
-  )
   const sections = [...groups].map(([names, variables]) => {
     const lines = variables.map(([variable]) => {
-      const type = types.get(variable)
-      const initial = type ? defaultOf(type).replaceAll('`', '') : ''
+      const types = apps.flatMap(({ schema }) => (schema.shape[variable] as z.ZodType | undefined) ?? [])
+      const defaults = new Set(types.map((type) => defaultOf(type).replaceAll('`', '')))
+      const [initial = ''] = defaults.size === 1 ? defaults : []
       const value = initial === 'required' || initial === 'empty' ? '' : initial
-      return `# ${type?.description ?? ''}\n${initial === 'required' ? '' : '# '}${variable}=${value}`
+      const note = defaults.size > 1 ? ' (each service has its own default)' : ''
+      return `# ${types[0]?.description ?? ''}${note}\n${initial === 'required' ? '' : '# '}${variable}=${value}`
     })
     return [`## ${names}`, ...lines].join('\n')
   })
   return [
     '# Made by `npm run docs`. `npm run dev` and `npm run platform` need none of this: they make their own secrets and wiring.',
-    '# Commented lines show defaults (of the last service named); the others must be set where a service runs on its own.',
+    '# Commented lines show defaults; the others must be set where a service runs on its own.',
     '',
     sections.join('\n\n'),
     '',
