@@ -53,7 +53,7 @@ export const configSchema = z.object({
     .int({ min: 1, max: 64, default: 8 })
     .describe('How many passages of a document that failed are deleted at a time'),
   CLEANUP_TIMEOUT_MS: env
-    .int({ min: 100, max: 600_000, default: 15_000 })
+    .int({ min: 100, max: 600_000, default: 30_000 })
     .describe(
       'How long what was written of a document that failed may take to be deleted again, in milliseconds',
     ),
