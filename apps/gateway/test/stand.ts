@@ -33,7 +33,8 @@ export interface Upstream {
 export async function upstream(): Promise<Upstream> {
   const arrivals: Arrival[] = []
   const sockets = new Set<Socket>()
-  const server = createServer((req, res) => {
+  // Idle connections stay: what closes one is the gateway, or the test.
+  const server = createServer({ keepAliveTimeout: 600_000 }, (req, res) => {
     const names = req.rawHeaders.filter((_, at) => at % 2 === 0)
     arrivals.push({ method: req.method ?? '', url: req.url ?? '', headers: req.headers, names })
     made.handle(req, res)

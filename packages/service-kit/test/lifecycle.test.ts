@@ -97,6 +97,25 @@ describe('the time of a request', () => {
     await using here = await stand([guarded], {}, { authenticate: () => never })
     expect((await ask(`${here.url}/v1/things`)).status).toBe(504)
   })
+
+  test('is the end of it: once it is up the handler is not called any more', async () => {
+    let calls = 0
+    const verified = gate<undefined>()
+    const counted = route('GET', '/v1/things', {
+      auth: { ...anybody, open: false },
+      summary: 'Counted',
+      timeoutMs: 30,
+      handle: () => {
+        calls += 1
+        return {}
+      },
+    })
+    await using here = await stand([counted], {}, { authenticate: () => verified.passed })
+    await ask(`${here.url}/v1/things`)
+    verified.open(undefined)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(calls).toBe(0)
+  })
 })
 
 describe('half an answer', () => {

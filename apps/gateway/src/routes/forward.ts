@@ -52,7 +52,8 @@ export function forwardRoutes(clients: Record<Upstream, InternalClient>, bodyLim
  */
 function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
   const [path = ''] = url.split('?')
-  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path) || !path.startsWith('/')) {
+  // `//` is in every absolute URL too, which HTTP allows in place of a path.
+  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
   }
   return url.slice(prefix.length)
