@@ -414,7 +414,7 @@ describe('when the service behind', () => {
 
   test('is too slow, the client gets 504 and the request behind is given up', async () => {
     await here.close()
-    here = await stand({ REQUEST_TIMEOUT_MS: '300', CLIENT_TIMEOUT_MS: '200' })
+    here = await stand({ REQUEST_TIMEOUT_MS: '2000', CLIENT_TIMEOUT_MS: '1000' })
     token = await here.issuer.userToken('ann')
     const closed = gate()
     here.behind.handle = (_req, res) => void res.once('close', () => closed.resolve())

@@ -85,10 +85,10 @@ describe('a call to the outside', () => {
     await provider.close()
     provider = await recorder((_request, res) => {
       res.write('first ')
-      setTimeout(() => res.end('second'), 300)
+      setTimeout(() => res.end('second'), 1_500)
     })
     outside = http.external({ allowHeaders: [], allowPrivateOrigins: [provider.url] })
-    const { body } = await outside.send({ method: 'GET', url: provider.url, timeoutMs: 150 })
+    const { body } = await outside.send({ method: 'GET', url: provider.url, timeoutMs: 1_000 })
     expect(await text(body)).toBe('first second')
     await provider.close()
     const error = await thrown(
