@@ -41,6 +41,13 @@ const CASES: Case[] = [
     code: 'not_found',
   },
   {
+    what: 'the metrics of a service behind',
+    path: '/data/metrics',
+    ask: () => ({}),
+    status: 404,
+    code: 'not_found',
+  },
+  {
     what: 'the wrong method',
     path: '/auth/login',
     ask: () => ({ method: 'DELETE' }),

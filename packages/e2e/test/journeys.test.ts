@@ -1,4 +1,5 @@
 import { DELEGATION } from '@waybill/auth'
+import type { ServiceName } from '@waybill/contracts'
 import { runDemo } from '@waybill/dev-env'
 import type { Hop, Journey } from '@waybill/dev-env'
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest'
@@ -18,18 +19,18 @@ beforeAll(async () => {
   const user = await newUser(platform.services.gateway)
   const requestId = `e2e-direct-${user.id.slice(0, 8)}`
   await user.ask('/data/v1/postgres/collections/notes/records', { headers: { 'X-Request-ID': requestId } })
-  const direct = await hopsOf(requestId, 2)
+  const direct = await hopsAlong(requestId, ['gateway', 'data_store'])
   hops = [...journeys.flatMap((journey) => journey.hops), ...direct]
 })
 
-/** The hops of a request once at least `count` have come in: spans are exported in batches. */
-function hopsOf(requestId: string, count: number): Promise<Hop[]> {
+/** The hops of a request once those of `services` have come in: each exports its spans in batches. */
+function hopsAlong(requestId: string, services: readonly ServiceName[]): Promise<Hop[]> {
   return vi.waitFor(
     async () => {
       const answer = await fetch(`${platform.traces}/api/traces?request_id=${requestId}`)
       const { traces } = (await answer.json()) as { traces: { hops: Hop[] }[] }
       const found = traces.flatMap((trace) => trace.hops)
-      expect(found.length).toBeGreaterThanOrEqual(count)
+      expect(found.map((hop) => hop.service)).toEqual(expect.arrayContaining([...services]))
       return found
     },
     { timeout: 20_000, interval: 100 },

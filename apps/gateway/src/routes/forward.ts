@@ -46,15 +46,22 @@ export function forwardRoutes(clients: Record<Upstream, InternalClient>, bodyLim
   )
 }
 
+/** What a service answers to those who run it, and not to those who use it. */
+const HOUSEKEEPING = new Set(['/metrics', '/livez', '/readyz'])
+
 /**
  * The path for the service behind.
- * @throws Problem bad_request for a path that the two sides of the door could read differently
+ * @throws Problem bad_request for a path that the two sides of the door could read differently, not_found for one that is
+ * not for users
  */
 function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
   const [path = ''] = url.split('?')
   // `//` is in every absolute URL too, which HTTP allows in place of a path.
   if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
+  }
+  if (prefix !== '' && HOUSEKEEPING.has(path.slice(prefix.length))) {
+    throw new Problem('not_found', `There is no ${path} here.`)
   }
   return url.slice(prefix.length)
 }
