@@ -33,6 +33,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   return createService({
     name: NAME,
     config,
+    edge: true,
     authenticate,
     routes: forwardRoutes(clients, config.BODY_LIMIT_BYTES),
     ...(overrides.logger && { logger: overrides.logger }),

@@ -47,6 +47,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const embedding = {
     ...shared,
     maxTexts: config.MAX_EMBED_TEXTS,
+    maxNumbers: config.MAX_EMBED_NUMBERS,
     maxTokensPerText: config.MAX_EMBED_TOKENS,
   }
   const indexing = createIndexing({

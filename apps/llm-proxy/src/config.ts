@@ -13,6 +13,10 @@ export const configSchema = z.object({
   REQUEST_TIMEOUT_MS: env
     .int({ min: 100, max: 3_600_000, default: 110_000 })
     .describe('How long a request may take, in ms; 504 after that. Less than the gateway waits'),
+  CLIENT_TIMEOUT_MS: env
+    .int({ min: 100, max: 3_600_000, default: 100_000 })
+    .describe('The longest that a call to a service may take, in ms. Less than REQUEST_TIMEOUT_MS')
+    ,
   BODY_LIMIT_BYTES: env
     .int({ min: 1024, max: 1024 ** 3, default: 4 * 1024 ** 2 })
     .describe('The largest body, in bytes: documents come as text'),
@@ -34,6 +38,9 @@ export const configSchema = z.object({
   MAX_EMBED_TEXTS: env
     .int({ min: 1, max: 100_000, default: 2_048 })
     .describe('The most texts that one request embeds'),
+  MAX_EMBED_NUMBERS: env
+    .int({ min: 16, max: 100_000_000, default: 262_144 })
+    .describe('The most numbers that one request gets: its texts times the dimensions of a vector'),
   EMBED_BATCH_SIZE: env
     .int({ min: 1, max: 2_048, default: 64 })
     .describe('How many passages of a document are embedded at a time'),

@@ -8,7 +8,12 @@ export interface Models {
    * The model named `id` (the default one of its kind when undefined) and the provider behind it.
    * @throws Problem not_found, or bad_request when the model is of the other kind
    */
-  resolve(id: string | undefined, kind: Model['kind']): { provider: Provider; model: string }
+  resolve(id: string | undefined, kind: Model['kind']): {
+    provider: Provider
+    model: string
+    /** The model's own; 0 when it makes no vectors. */
+    dimensions: number
+  }
 }
 
 /** @throws Problem when a default is not one of the models */
@@ -36,7 +41,7 @@ export function createModels(
           },
         )
       }
-      return { provider: found.provider, model: asked }
+      return { provider: found.provider, model: asked, dimensions: found.model.dimensions ?? 0 }
     },
   }
   // A default that is not there shall keep the service from starting, not fail its first caller.

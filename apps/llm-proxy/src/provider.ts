@@ -6,6 +6,8 @@ export interface Model {
   kind: 'chat' | 'embedding'
   /** When it was made, in seconds since the epoch. */
   created: number
+  /** Of an embedding model: the length of its vectors when a request asks for none. */
+  dimensions?: number
 }
 
 interface ChatInput {

@@ -12,7 +12,7 @@ export interface AuthenticatorOptions {
   edge?: boolean
 }
 
-/** The headers in which a credential can come. API keys and cookies are recognised here even where none is accepted. */
+/** The headers in which a credential can come. API keys are recognised here even where none is accepted. */
 const CREDENTIAL_HEADERS = ['authorization', 'x-api-key'] as const
 
 /**

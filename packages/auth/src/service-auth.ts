@@ -26,7 +26,7 @@ export type AuthConfig = z.output<z.ZodObject<typeof authEnv>>
 export interface ServiceAuthOptions {
   config: AuthConfig
   keys: KeySource
-  /** The `aud` values to accept beside nothing else. */
+  /** The `aud` values that are accepted, any one of them. */
   audiences: readonly string[]
   edge?: boolean
   now?: () => number

@@ -5,6 +5,7 @@ import type { Ask, User } from '../src/user.ts'
 const { services } = inject('platform')
 const RECORDS = '/data/v1/postgres/collections/notes/records'
 const DOCUMENTS = '/data/v1/postgres/collections/documents/records'
+const PASSAGES = '/data/v1/lancedb/collections/memory/records'
 
 let user: User
 
@@ -156,6 +157,6 @@ describe('bad input gets a clear problem with the request id', () => {
   })
 
   it('and leaves nothing half-written', async () => {
-    for (const path of [RECORDS, DOCUMENTS]) expect((await user.ask(path)).body.items).toEqual([])
+    for (const path of [RECORDS, DOCUMENTS, PASSAGES]) expect((await user.ask(path)).body.items).toEqual([])
   })
 })

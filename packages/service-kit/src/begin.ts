@@ -15,6 +15,16 @@ interface Access {
   ms: number
 }
 
+/** Asked every few seconds by machines: a line each would bury the others. */
+const PROBES = new Set(['/livez', '/readyz', '/metrics'])
+
+export interface BeginOptions {
+  /** The longest that this request may take, in milliseconds. */
+  timeoutFor: (req: Request) => number
+  /** Whether callers are strangers, whose X-Request-Timeout-Ms is not read. */
+  edge: boolean
+}
+
 /** What is left of a body that was refused or not wanted would stand between this request and the next. */
 function discardRest(req: Request): void {
   if (req.readableEnded) return
@@ -23,11 +33,12 @@ function discardRest(req: Request): void {
 }
 
 /** The first step of every request: its id, its context, its deadline, and one line in the log when it is over. */
-export function begin(log: Logger, timeoutFor: (req: Request) => number) {
+export function begin(log: Logger, { timeoutFor, edge }: BeginOptions) {
   return (req: Request, res: Response, next: NextFunction): void => {
     const started = performance.now()
     const requestId = acceptRequestId(req.headers[REQUEST_ID_HEADER.toLowerCase()])
-    const deadline = deadlineFor(req.headers[TIMEOUT_HEADER.toLowerCase()], timeoutFor(req))
+    const patience = edge ? undefined : req.headers[TIMEOUT_HEADER.toLowerCase()]
+    const deadline = deadlineFor(patience, timeoutFor(req))
     const abort = new AbortController()
     const budgetMs = deadline - Date.now()
     const timer = setTimeout(() => {
@@ -46,7 +57,8 @@ export function begin(log: Logger, timeoutFor: (req: Request) => number) {
         ms: Math.round((performance.now() - started) * 10) / 10,
       }
       runInContext(context, () => {
-        log.info({ ...access, aborted: res.writableFinished ? undefined : true }, 'request')
+        const level = PROBES.has(req.path) ? 'debug' : 'info'
+        log[level]({ ...access, aborted: res.writableFinished ? undefined : true }, 'request')
       })
     })
     res.once('finish', () => {

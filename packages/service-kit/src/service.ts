@@ -25,6 +25,8 @@ export interface ServiceOptions {
   authenticate: Authenticate
   routes: readonly Route[]
   logger?: Logger
+  /** Callers are strangers: what they say of their patience is not read. */
+  edge?: boolean
   /** Done before the first request is let in; retried while neighbours are down. */
   starting?: readonly StartTask[]
   /** What must work for the service to be ready. */
@@ -59,11 +61,15 @@ export function createService(options: ServiceOptions): Service {
   app.set('trust proxy', config.TRUSTED_PROXIES)
   app.set('query parser', 'simple')
 
-  mountSystemRoutes(app, { name, version }, routes, readiness)
-  app.use(begin(log, routeTimeout(routes, config.REQUEST_TIMEOUT_MS)))
+  const timeoutFor = routeTimeout(routes, config.REQUEST_TIMEOUT_MS)
+  app.use(begin(log, { timeoutFor, edge: options.edge ?? false }))
   app.use((_req, res, next) => {
     res.set('X-Content-Type-Options', 'nosniff')
     if (stopping.signal.aborted) res.set('Connection', 'close')
+    next()
+  })
+  mountSystemRoutes(app, { name, version }, routes, readiness)
+  app.use((_req, res, next) => {
     if (readiness.started) next()
     else sendProblem(res, unavailable(`${name} is starting; it`))
   })

@@ -5,6 +5,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
 import { NodeSDK } from '@opentelemetry/sdk-node'
+import { AlwaysOnSampler } from '@opentelemetry/sdk-trace'
 import { isTelemetryRunning, setRunningTelemetry } from './running.ts'
 
 const QUIET_PATHS = ['/livez', '/readyz', '/metrics']
@@ -30,6 +31,8 @@ export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
     autoDetectResources: false,
     // An exporter that is left out would be made from the environment's defaults and push to localhost.
     ...(exports ? { traceExporter: new OTLPTraceExporter() } : { spanProcessors: [] }),
+    // A stranger's traceparent may say "not sampled": nobody shall be able to make requests invisible that way.
+    ...(!isSet(env.OTEL_TRACES_SAMPLER) && { sampler: new AlwaysOnSampler() }),
     // Baggage is neither read nor sent: it comes from strangers, and would travel on to every neighbour.
     textMapPropagator: new W3CTraceContextPropagator(),
     metricReaders: [metrics],

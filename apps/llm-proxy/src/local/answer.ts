@@ -1,3 +1,4 @@
+import { createPace } from '../text/pace.ts'
 import { coverageOf, readQuestion, relevanceOf } from './relevance.ts'
 import { sentencesOf } from '../text/sentences.ts'
 
@@ -22,34 +23,51 @@ export interface Ranked<T> {
  * Returns the items whose text speaks of what is asked, the best first; `similarityOf` (0 to 1, such as the cosine of two
  * embeddings) decides between texts that share as many words with the question.
  */
-export function rankByRelevance<T>(
+export async function rankByRelevance<T>(
   question: string,
   items: readonly T[],
   textOf: (item: T) => string,
   similarityOf: (item: T) => number,
-): Ranked<T>[] {
+  signal?: AbortSignal,
+): Promise<Ranked<T>[]> {
   const asked = readQuestion(question)
-  return items
-    .map((item) => ({ item, relevance: relevanceOf(textOf(item), asked) }))
-    .filter(({ relevance }) => relevance > 0)
-    .map(({ item, relevance }) => ({ item, score: 0.7 * relevance + 0.3 * clamp(similarityOf(item)) }))
-    .sort((one, other) => other.score - one.score)
+  const pace = createPace(signal)
+  const ranked: Ranked<T>[] = []
+  for (const item of items) {
+    const text = textOf(item)
+    if (pace.isDue(text.length)) await pace.pause()
+    const relevance = relevanceOf(text, asked)
+    if (relevance > 0) ranked.push({ item, score: 0.7 * relevance + 0.3 * clamp(similarityOf(item)) })
+  }
+  return ranked.sort((one, other) => other.score - one.score)
 }
 
 /**
  * Returns the sentence of `passage` that says most of what `question` asks, with the sentence before or after it when that
  * says nearly as much. The words are the passage's own.
  */
-export function extractAnswer(question: string, passage: string): string {
+export async function extractAnswer(
+  question: string,
+  passage: string,
+  signal?: AbortSignal,
+): Promise<string> {
   const sentences = sentencesOf(passage)
   if (sentences.length <= SHORT_PASSAGE) return sentences.join(' ') || passage.trim()
   const asked = readQuestion(question)
   const wantsNumber = ASKS_FOR_NUMBER.test(question)
-  const scores = sentences.map((sentence) => {
+  const scoreOf = (sentence: string) => {
     if (/^#{1,6}\s/.test(sentence)) return 0
     return coverageOf(sentence, asked).share + (wantsNumber && /\p{N}/u.test(sentence) ? NUMBER : 0)
-  })
-  const highest = Math.max(...scores)
+  }
+  const pace = createPace(signal)
+  const scores: number[] = []
+  let highest = 0
+  for (const sentence of sentences) {
+    if (pace.isDue(sentence.length)) await pace.pause()
+    const score = scoreOf(sentence)
+    highest = Math.max(highest, score)
+    scores.push(score)
+  }
   const best = scores.indexOf(highest)
   const belongs = (index: number) => index === best || (scores[index] ?? 0) >= highest * ALSO
   const first = belongs(best - 1) ? best - 1 : best

@@ -10,6 +10,9 @@ export const NOTHING_FOUND = 'Nothing in the given text answers this.'
 const SUMMARY_SENTENCES = 3
 const DIMENSIONS = 256
 
+/** What finding the sentences of a paragraph costs beside its length, in UTF-16 units of text. */
+const SEGMENTER = 100
+
 interface Turn {
   role: string
   content: string
@@ -29,11 +32,14 @@ export async function replyTo(turns: readonly Turn[], signal?: AbortSignal): Pro
     return summary.length === 0 ? NOTHING_FOUND : summary.join(' ')
   }
   const given = turns.filter((turn) => turn.role !== 'assistant')
-  const paragraphs = given
-    .flatMap((turn) => paragraphsOf(turn.content))
-    .map((text) => without(question, text))
+  const pace = createPace(signal)
+  const paragraphs: string[] = []
+  for (const paragraph of given.flatMap((turn) => paragraphsOf(turn.content))) {
+    if (pace.isDue(paragraph.length + SEGMENTER)) await pace.pause()
+    paragraphs.push(without(question, paragraph))
+  }
   const best = await mostRelevant(question, paragraphs, signal)
-  return best === undefined ? NOTHING_FOUND : extractAnswer(question, best)
+  return best === undefined ? NOTHING_FOUND : extractAnswer(question, best, signal)
 }
 
 /** A question shares every word with itself; it must not be its own answer. */
@@ -55,11 +61,12 @@ async function mostRelevant(
     if (pace.isDue(paragraph.length)) await pace.pause()
     similar.set(paragraph, cosine(asked, hashEmbedding(paragraph, DIMENSIONS)))
   }
-  const ranked = rankByRelevance(
+  const ranked = await rankByRelevance(
     question,
     paragraphs,
     (paragraph) => paragraph,
     (paragraph) => similar.get(paragraph) ?? 0,
+    signal,
   )
   return ranked[0]?.item
 }

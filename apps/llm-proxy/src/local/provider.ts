@@ -24,7 +24,7 @@ export function createLocalProvider(tokenizer: Tokenizer): Provider {
     name: 'local',
     models: [
       { id: EXTRACTIVE_MODEL, kind: 'chat', created: CREATED },
-      { id: EMBEDDING_MODEL, kind: 'embedding', created: CREATED },
+      { id: EMBEDDING_MODEL, kind: 'embedding', created: CREATED, dimensions: DIMENSIONS.default },
     ],
 
     async *chat({ messages, maxTokens, inputTokens }, signal): AsyncGenerator<ChatEvent> {
@@ -63,17 +63,18 @@ export function createLocalProvider(tokenizer: Tokenizer): Provider {
 
     summarize: ({ text, maxSentences }, signal) => bestSentences(text, maxSentences, signal),
 
-    answer({ question, candidates }): Promise<Answer | undefined> {
-      const ranked = rankByRelevance(
+    async answer({ question, candidates }, signal): Promise<Answer | undefined> {
+      const ranked = await rankByRelevance(
         question,
         candidates.map((candidate, index) => ({ ...candidate, index })),
         ({ text }) => text,
         ({ similarity }) => similarity,
+        signal,
       )
       const best = ranked[0]
-      if (!best) return Promise.resolve(undefined)
+      if (!best) return undefined
       const sources = ranked.map(({ item, score }) => ({ index: item.index, score }))
-      return Promise.resolve({ text: extractAnswer(question, best.item.text), sources })
+      return { text: await extractAnswer(question, best.item.text, signal), sources }
     },
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
-import { Problem, requestContext, route } from '@waybill/service-kit'
+import { asProblem, Problem, problemDocument, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
@@ -23,7 +23,7 @@ export function llmRoutes(options: CompletionOptions): Route[] {
         }
         const onFailure = (error: unknown) => {
           log.error({ err: error }, 'the stream broke off')
-          return eventFrame(problemOf(error), 'error')
+          return eventFrame(problemDocument(asProblem(error)), 'error')
         }
         await sendEvents(res, framesOf(id, completion), onFailure, signal)
         return undefined
@@ -46,13 +46,4 @@ async function* framesOf(id: string, { model, provider, events }: Completion): A
     return
   }
   throw new Problem('upstream_failed', `${model} broke off its reply.`)
-}
-
-function problemOf(error: unknown) {
-  const problem =
-    error instanceof Problem
-      ? error
-      : new Problem('internal', 'Something went wrong on our side.', { cause: error })
-  const { code, status, title, message } = problem
-  return { code, status, title, detail: message, request_id: requestContext()?.requestId }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
-import { Problem, route } from '@waybill/service-kit'
+import { asProblem, Problem, problemDocument, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
@@ -26,7 +26,8 @@ export function chatRoutes(options: CompletionOptions): Route[] {
         const frames = framesOf(head, completion, body.stream_options?.include_usage === true)
         const onFailure = (error: unknown) => {
           log.error({ err: error }, 'the stream broke off')
-          return eventFrame(brokenOff(error))
+          // OpenAI's clients throw on it; without it, an early end would look like a whole reply to them.
+          return eventFrame(openAiError(problemDocument(asProblem(error))))
         }
         await sendEvents(res, frames, onFailure, signal)
         return undefined
@@ -83,11 +84,4 @@ function openAiUsage(usage: llmProxy.Usage) {
     completion_tokens: usage.output_tokens,
     total_tokens: usage.total_tokens,
   }
-}
-
-/** OpenAI's clients throw on a frame with `error`; without it, an early end would look like a whole reply to them. */
-function brokenOff(error: unknown) {
-  const problem =
-    error instanceof Problem ? error : new Problem('internal', 'Something went wrong on our side.')
-  return { error: { message: problem.message, type: 'server_error', param: null, code: problem.code } }
 }

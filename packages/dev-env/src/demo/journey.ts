@@ -32,41 +32,52 @@ export async function traceOf(
     const { traces: found } = (await response.json()) as { traces: Found[] }
     const hops = found.flatMap((trace) => trace.hops)
     const isWhole =
-      isOnTheWay(hops, way) && hops.every((hop) => hop.parentSpanId !== null || hop.service === way[0])
+      chainAlong(hops, way) !== undefined &&
+      hops.every((hop) => hop.parentSpanId !== null || hop.service === way[0])
     if (isWhole || Date.now() > givenUp) return found
     await delay(POLL_MS)
   }
 }
 
-/** Whether the hops hold a chain of calls along `way`, from a root on. */
-export function isOnTheWay(
+/** The hops of one chain of calls along `way`, from a root on; undefined when there is none. */
+export function chainAlong(
   hops: readonly Hop[],
   way: readonly ServiceName[],
   under: string | null = null,
-): boolean {
+): Hop[] | undefined {
   const [next, ...rest] = way
-  if (next === undefined) return true
-  return hops.some(
-    (hop) => hop.service === next && hop.parentSpanId === under && isOnTheWay(hops, rest, hop.spanId),
-  )
+  if (next === undefined) return []
+  for (const hop of hops) {
+    if (hop.service !== next || hop.parentSpanId !== under) continue
+    const further = chainAlong(hops, rest, hop.spanId)
+    if (further) return [hop, ...further]
+  }
+  return undefined
 }
 
-/** What must hold of every trace: one of them, one root, one request id, the way, and the actors along it. */
+/** What must hold of every trace: one of them, one root, one request id, the way; and who it was for, at every hop. */
 export function traceFailures(
   found: readonly Found[],
-  requestId: string,
-  way: readonly ServiceName[],
+  { requestId, way, subject }: { requestId: string; way: readonly ServiceName[]; subject: string | null },
 ): string[] {
   const hops = found[0]?.hops ?? []
-  const last = hops.findLast((hop) => hop.service === way.at(-1) && hop.subject !== null)
+  const chain = chainAlong(hops, way)
   const checks: Record<string, boolean> = {
     'there is one trace': found.length === 1,
     'it has one root': hops.filter((hop) => hop.parentSpanId === null).length === 1,
     'every hop has the same request id': hops.every((hop) => hop.requestId === requestId),
-    [`it goes ${way.join(' > ')}`]: isOnTheWay(hops, way),
-    'the last hop knows who acts': !last || last.actors.join() === way.slice(0, -1).reverse().join(),
+    [`it goes ${way.join(' > ')}`]: chain !== undefined,
+    [`every hop of the way is for ${subject ?? 'nobody'}`]:
+      chain?.every((hop) => hop.subject === subject) ?? false,
+    'every hop of the way knows who acts':
+      chain?.every((hop, at) => isActedBy(hop, way.slice(0, at), subject)) ?? false,
   }
   return failed(checks)
+}
+
+/** Nearest first; without a subject there is nobody to act for. */
+function isActedBy(hop: Hop, before: readonly ServiceName[], subject: string | null): boolean {
+  return hop.actors.join() === (subject === null ? '' : before.toReversed().join())
 }
 
 /** The words of what is false. */

@@ -2,7 +2,7 @@ import type { Platform } from '../platform/start.ts'
 import { failed, traceFailures, traceOf } from './journey.ts'
 import type { Journey } from './journey.ts'
 import { newState, STEPS } from './steps.ts'
-import type { Step } from './steps.ts'
+import type { DemoState, Step } from './steps.ts'
 
 /**
  * Sends every step of the demo through a running platform and follows each by its request id. `watch` hears of each
@@ -28,11 +28,19 @@ export async function runDemo(
         ...unmet.map(
           (words) => `${words}: no, ${answer.status} ${JSON.stringify(answer.body).slice(0, 300)}`,
         ),
-        ...traceFailures(found, answer.requestId, step.way),
+        ...traceFailures(found, {
+          requestId: answer.requestId,
+          way: step.way,
+          subject: subjectOf(step, state),
+        }),
       ],
     }
     watch.ended(journey)
     journeys.push(journey)
   }
   return journeys
+}
+
+function subjectOf(step: Step, state: DemoState): string | null {
+  return step.as === undefined ? null : `user:${state.users[step.as].id ?? ''}`
 }

@@ -19,6 +19,8 @@ export interface Step {
   says: string
   /** The services that it must pass, each called by the one before. */
   way: readonly ServiceName[]
+  /** Who every hop of the way must know it is for; nobody where no credential is needed, or none is accepted. */
+  as?: 'first' | 'second'
   send: (state: DemoState) => Promise<Answer>
   /** What must hold of the answer, each with its words; may keep what later steps need. */
   expect: (answer: Answer, state: DemoState) => Record<string, boolean>
@@ -47,6 +49,7 @@ export const STEPS: readonly Step[] = [
     name: 'project',
     says: 'The first user creates a project; its basket is made in substrate-api',
     way: ['gateway', 'work-platform', 'substrate-api'],
+    as: 'first',
     send: ({ services, users }) =>
       send({
         name: 'project',
@@ -113,6 +116,7 @@ function upload(document: (typeof DEMO_DOCUMENTS)[number]): Step {
     name: `upload-${format}`,
     says: `The first user uploads ${document.name}: converted, tokenized, embedded, kept`,
     way: ['gateway', 'docling', 'llm-proxy', 'data_store'],
+    as: 'first',
     send: ({ services, users }) => {
       const form = new FormData()
       form.set('files', new Blob([readFileSync(document.path)], { type: document.type }), document.name)
@@ -140,6 +144,7 @@ function ask(
     name: `ask-${who}`,
     says: `${says}: "${DEMO_QUESTION.question}"`,
     way: ['gateway', 'llm-proxy', 'data_store'],
+    as: who,
     send: ({ services, users }) => askAs(`ask-${who}`, services.gateway, users[who].token),
     expect: (answer) => ({ 'answered 200': answer.status === 200, ...expect(answer) }),
   }
@@ -150,6 +155,7 @@ function forgedAtTheEdge(): Step {
     name: 'forged-at-the-edge',
     says: 'The second user asks again, claiming to be the first in X-User-ID',
     way: ['gateway', 'llm-proxy', 'data_store'],
+    as: 'second',
     send: ({ services, users }) =>
       askAs('forged-at-the-edge', services.gateway, users.second.token, {
         'X-User-ID': users.first.id ?? '',
