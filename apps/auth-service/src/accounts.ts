@@ -2,6 +2,7 @@ import { isUniqueViolation, recordAudit } from '@waybill/database'
 import type { Database } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
+import type { Limits } from './limits.ts'
 import type { Passwords } from './passwords.ts'
 import { justProved } from './principals.ts'
 import type { OpenSession, Sessions } from './sessions.ts'
@@ -21,7 +22,8 @@ export interface Accounts {
   register(registration: Registration): Promise<User>
   /**
    * A new session for the user of that username or e-mail address.
-   * @throws Problem invalid_credentials, the same whether there is such a user or not
+   * @throws Problem invalid_credentials, the same whether there is such a user or not, and whether the password is wrong
+   * or too many were tried under both names together
    */
   logIn(name: string, password: string): Promise<OpenSession>
   /** The user who asks. @throws Problem not_found when it is gone */
@@ -32,10 +34,11 @@ export interface AccountsOptions {
   database: Database<Schema>
   passwords: Passwords
   sessions: Sessions
+  limits: Pick<Limits, 'allowsAttempt'>
 }
 
 /** One password is hashed on every way in, outside any transaction: no connection waits for it. */
-export function createAccounts({ database, passwords, sessions }: AccountsOptions): Accounts {
+export function createAccounts({ database, passwords, sessions, limits }: AccountsOptions): Accounts {
   return {
     async register({ username, email, password, fullName = null }) {
       const passwordHash = await passwords.hash(password)
@@ -58,7 +61,9 @@ export function createAccounts({ database, passwords, sessions }: AccountsOption
 
     async logIn(name, password) {
       const user = await database.withoutPrincipal((tx) => findUserByName(tx, name), { readOnly: true })
-      if (!(await passwords.matches(user?.passwordHash, password)) || !user) {
+      const isAllowed = user !== undefined && (await limits.allowsAttempt(user.id))
+      const kept = isAllowed ? user.passwordHash : undefined
+      if (!(await passwords.matches(kept, password)) || !user) {
         await recordFailure(database, user)
         throw new Problem('invalid_credentials', 'The name or the password is wrong.', {
           // RFC 6750's `error` would speak of a token, and none was sent.

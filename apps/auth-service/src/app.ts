@@ -51,12 +51,12 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     queue: config.PASSWORD_HASH_QUEUE,
     what: 'The checking of passwords',
   })
-  const accounts = createAccounts({ database, passwords: createPasswords(hashing), sessions })
   const limits = createLimits({
     loginsPerMinute: config.LOGIN_LIMIT_PER_MINUTE,
     loginsPerMinuteAndAddress: config.LOGIN_ADDRESS_LIMIT_PER_MINUTE || 4 * config.LOGIN_LIMIT_PER_MINUTE,
     registrationsPerHour: config.REGISTRATION_LIMIT_PER_HOUR,
   })
+  const accounts = createAccounts({ database, passwords: createPasswords(hashing), sessions, limits })
   const grants = createGrants({
     ...{ keyring, sessions, now },
     rules: {

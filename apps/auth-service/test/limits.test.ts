@@ -41,6 +41,29 @@ describe('logging in', () => {
     expect(comparable(refused[0]!.body)).toEqual(comparable(refused[1]!.body))
   })
 
+  it('one account has one allowance under both its names, and no answer tells that they belong together', async () => {
+    const { username } = await setting.newUser()
+    const http = supertest((await setting.another({ LOGIN_LIMIT_PER_MINUTE: '2' })).app)
+    const right = (name: string) => http.post('/auth/login').send({ username: name, password: PASSWORD })
+    for (let tries = 0; tries < 2; tries += 1) await logIn(http, username).expect(401)
+    const spent = await right(`${username}@example.test`).expect(401)
+    const unknown = await right('nobody@example.test').expect(401)
+    expect(comparable(spent.body)).toEqual(comparable(unknown.body))
+    const account = ({ headers }: supertest.Response) => /"account";r=\d+/.exec(headers.ratelimit!)?.[0]
+    expect([account(spent), account(unknown)]).toEqual(['"account";r=1', '"account";r=1'])
+  })
+
+  it('a letter that only Postgres folds makes no other name of the same account', async () => {
+    await setting.http
+      .post('/auth/register')
+      .send({ username: 'mimi', email: 'mimi@example.test', password: PASSWORD })
+      .expect(201)
+    await setting.logIn('MIMI').expect(200)
+    for (const name of ['m\u0130mi', 'M\u0130M\u0130', 'm\u0130mi@example.test']) {
+      await setting.logIn(name).expect(401)
+    }
+  })
+
   it('the right password does not help once the limit is reached', async () => {
     const { username } = await setting.newUser()
     const http = supertest((await setting.another({ LOGIN_LIMIT_PER_MINUTE: '2' })).app)

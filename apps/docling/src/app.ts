@@ -29,6 +29,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     createWorkerPool({
       workers: config.DOCLING_WORKERS,
       queue: config.DOCLING_QUEUE,
+      placesPerUser: config.DOCLING_PLACES_PER_USER,
       jobsPerWorker: config.DOCLING_JOBS_PER_WORKER,
       memoryMb: config.DOCLING_WORKER_MEMORY_MB,
       timeoutMs: config.DOCLING_CONVERT_TIMEOUT_MS,
@@ -40,7 +41,12 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     config,
     authenticate,
     routes: [
-      ...convertRoutes({ conversions, pool, maxFileBytes: config.DOCLING_MAX_FILE_BYTES }),
+      ...convertRoutes({
+        conversions,
+        pool,
+        maxFileBytes: config.DOCLING_MAX_FILE_BYTES,
+        uploadTimeoutMs: config.DOCLING_UPLOAD_TIMEOUT_MS,
+      }),
       ...healthRoutes(),
     ],
     ...(overrides.logger && { logger: overrides.logger }),

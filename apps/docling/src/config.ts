@@ -12,6 +12,11 @@ export const configSchema = z.object({
   REQUEST_TIMEOUT_MS: env
     .int({ min: 100, max: 3_600_000, default: 110_000 })
     .describe('How long a request may take, conversion and indexing together, in ms; 504 after that'),
+  CLIENT_TIMEOUT_MS: env
+    .int({ min: 50, max: 3_600_000, default: 100_000 })
+    .describe(
+      'The longest that a call to a service may take, in ms: indexing a long document takes its time',
+    ),
   LLM_PROXY_URL: env.url('http://127.0.0.1:8002').describe('Where llm-proxy is'),
   DOCLING_MAX_FILE_BYTES: env
     .int({ min: 1024, max: 512 * MIB, default: 20 * MIB })
@@ -36,6 +41,14 @@ export const configSchema = z.object({
   DOCLING_QUEUE: env
     .int({ min: 0, max: 10_000, default: 16 })
     .describe('Requests that wait for a worker; one more is answered 503 with Retry-After'),
+  DOCLING_PLACES_PER_USER: env
+    .int({ min: 1, max: 10_000, default: 4 })
+    .describe(
+      'Requests of one user at the same time, waiting or not; one more is answered 429 with Retry-After',
+    ),
+  DOCLING_UPLOAD_TIMEOUT_MS: env
+    .int({ min: 50, max: 3_600_000, default: 30_000 })
+    .describe('The longest that a document may take to arrive, in milliseconds; 504 after that'),
 })
 
 export type Config = z.output<typeof configSchema>

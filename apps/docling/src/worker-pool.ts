@@ -1,6 +1,8 @@
 import { unavailable } from '@waybill/service-kit'
 import type { Converted } from './convert/convert.ts'
 import type { Job } from './convert/protocol.ts'
+import { createPlaces } from './places.ts'
+import type { Place } from './places.ts'
 import { startWorker } from './worker-process.ts'
 import type { Worker, WorkerLimits } from './worker-process.ts'
 
@@ -9,21 +11,22 @@ export interface PoolLimits extends WorkerLimits {
   workers: number
   /** Requests admitted beyond those; the next one is refused. */
   queue: number
+  /** Requests of one user that are admitted at the same time. */
+  placesPerUser: number
   /** Conversions after which a process is replaced, so that whatever a document left behind goes with it. */
   jobsPerWorker: number
 }
 
-/** A place in the pool, taken before a document is read into memory; give it back with `leave`. */
-interface Place {
-  leave: () => void
-}
-
 export interface WorkerPool {
-  /** @returns a place, or undefined when workers and queue are full. */
-  admit(): Place | undefined
+  /**
+   * Takes a place for one request of a user.
+   * @throws Problem unavailable when workers and queue are full, rate_limited when the user has their share
+   */
+  admit(userId: string): Place
   /**
    * Converts in the next free worker.
-   * @throws ConversionError; the signal's reason when aborted, and then the worker is ended.
+   * @throws ConversionError; Problem unavailable when no process can be started; the signal's reason when aborted, and
+   *   then the worker is ended.
    */
   convert(job: Job, signal: AbortSignal): Promise<Converted>
   /** The processes that exist now. */
@@ -43,7 +46,7 @@ export function createWorkerPool(limits: PoolLimits): WorkerPool {
   const waiting: ((seat: Seat) => void)[] = []
   const running = new Set<Worker>()
   const closing = new AbortController()
-  let places = limits.workers + limits.queue
+  const takePlace = createPlaces(limits.workers + limits.queue, limits.placesPerUser)
 
   const hire = (seat: Seat): Worker => {
     if (seat.worker?.alive) return seat.worker
@@ -86,16 +89,9 @@ export function createWorkerPool(limits: PoolLimits): WorkerPool {
   }
 
   return {
-    admit() {
-      if (places === 0 || closing.signal.aborted) return undefined
-      places--
-      let left = false
-      return {
-        leave: () => {
-          if (!left) places++
-          left = true
-        },
-      }
+    admit(userId) {
+      if (closing.signal.aborted) throw abortReason(closing.signal)
+      return takePlace(userId)
     },
     async convert(job, caller) {
       const signal = AbortSignal.any([caller, closing.signal])

@@ -1,9 +1,9 @@
 import { fork } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import type { ChildProcess, ForkOptions } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Problem } from '@waybill/service-kit'
 import { ConversionError } from './convert/conversion-error.ts'
 import type { Converted } from './convert/convert.ts'
 import type { Job, Outcome } from './convert/protocol.ts'
@@ -24,8 +24,9 @@ export interface Worker {
   readonly pid: number | undefined
   /**
    * Converts one document; one at a time.
-   * @throws ConversionError for what is wrong with the document; the signal's reason when aborted. After `timeout`,
-   *   `out_of_memory`, `crashed` or an abort the process is gone.
+   * @throws ConversionError for what is wrong with the document; Problem unavailable when the process could not be
+   *   started; the signal's reason when aborted. After `timeout`, `out_of_memory`, `crashed` or an abort the process is
+   *   gone.
    */
   convert(job: Job, signal: AbortSignal): Promise<Converted>
   readonly alive: boolean
@@ -39,25 +40,51 @@ export interface Worker {
  */
 export function startWorker({ memoryMb, timeoutMs }: WorkerLimits): Worker {
   const heapMb = Math.max(64, Math.floor(memoryMb * HEAP_SHARE))
-  const child = fork(SCRIPT, [], {
+  const child = forkOrRefuse({
     env: {},
     execArgv: ['--permission', ...readablePlaces(), `--max-old-space-size=${String(heapMb)}`],
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
-  const exited = once(child, 'exit')
-  const isAlive = () => child.exitCode === null && child.signalCode === null && child.connected
+  const started = child.pid !== undefined
+  // Without a listener an error would end the service. Those of a process that did start end in its exit or its clock.
+  const failed = new Promise<Error>((resolve) => child.on('error', resolve))
+  const exited = started ? new Promise((resolve) => child.once('exit', resolve)) : failed
+  const isAlive = () => started && child.exitCode === null && child.signalCode === null && child.connected
   return {
     pid: child.pid,
     get alive() {
       return isAlive()
     },
-    convert: (job, signal) => runJob(child, job, { signal, timeoutMs, memoryMb }),
+    async convert(job, signal) {
+      if (!started) throw notStarted(await failed)
+      return runJob(child, job, { signal, timeoutMs, memoryMb })
+    },
     async kill() {
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
+      if (started && child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
       await exited
     },
   }
+}
+
+/** Most failures to start come as an event; a few, want of memory among them, are thrown. */
+function forkOrRefuse(options: ForkOptions): ChildProcess {
+  try {
+    return fork(SCRIPT, [], options)
+  } catch (error) {
+    throw notStarted(error)
+  }
+}
+
+function notStarted(cause: unknown) {
+  return new Problem(
+    'unavailable',
+    'No process for the conversion can be started at the moment. Try again.',
+    {
+      headers: { 'Retry-After': '2' },
+      cause,
+    },
+  )
 }
 
 function runJob(

@@ -1,4 +1,6 @@
 import { request as httpRequest } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { createTestIssuer } from '@waybill/dev-env/testing'
 import type { TestIssuer } from '@waybill/dev-env/testing'
 import { loadConfig } from '@waybill/service-kit'
@@ -40,7 +42,14 @@ const configure = (environment: NodeJS.ProcessEnv = {}) =>
 beforeAll(async () => {
   issuer = await createTestIssuer()
   neighbours = await startNeighbours()
-  pool = createWorkerPool({ workers: 1, queue: 1, jobsPerWorker: 50, memoryMb: 512, timeoutMs: 20_000 })
+  pool = createWorkerPool({
+    workers: 1,
+    queue: 1,
+    placesPerUser: 2,
+    jobsPerWorker: 50,
+    memoryMb: 512,
+    timeoutMs: 20_000,
+  })
   service = createApp(configure(), { keys: issuer.keys, pool: watched(pool) })
   await service.start()
   bearer = await tokenFor('ada')
@@ -54,7 +63,7 @@ beforeEach(() => neighbours.reset())
 let onConversion: ((ended: Promise<unknown>) => void) | undefined
 /** The pool as the service has it, with a window: resolves when the next conversion has begun. */
 const watched = (inner: WorkerPool): WorkerPool => ({
-  admit: () => inner.admit(),
+  admit: (userId) => inner.admit(userId),
   close: () => inner.close(),
   get pids() {
     return inner.pids
@@ -76,6 +85,25 @@ const upload = (name: string, content: Buffer | string, fields: Record<string, s
   return sent.attach('files', Buffer.from(content), { filename: name })
 }
 const sources = (body: object) => request(service.app).post(SOURCE).set('Authorization', bearer).send(body)
+const postSource = (body: string, type = 'application/json') =>
+  request(service.app).post(SOURCE).set('Authorization', bearer).set('Content-Type', type).send(body)
+
+const FORM_HEAD = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.md"\r\n\r\n'
+/** Sends the start of a body and leaves it at that. */
+const beginUpload = (url: string, type = 'multipart/form-data; boundary=b', start = FORM_HEAD) => {
+  const client = httpRequest(url, {
+    method: 'POST',
+    headers: { Authorization: bearer, 'Content-Type': type },
+  })
+  const answered = new Promise<{ status?: number; headers: IncomingHttpHeaders; body: unknown }>((resolve) =>
+    client.once('response', (res) => {
+      void json(res).then((body) => resolve({ status: res.statusCode, headers: res.headers, body }))
+    }),
+  )
+  client.on('error', () => undefined)
+  client.write(start)
+  return { client, answered }
+}
 const source = (filename: string, content: Buffer | string) => ({
   kind: 'file',
   filename,
@@ -268,6 +296,37 @@ describe('POST /v1/convert/source', () => {
   })
 })
 
+describe('the body of /v1/convert/source, which is read after a place is taken', () => {
+  test('what is no JSON, of another type, compressed or not of the form is refused as everywhere', async () => {
+    expect((await postSource('{"sources": [').expect(400)).body).toMatchObject({ code: 'invalid_json' })
+    await postSource('sources=x', 'application/x-www-form-urlencoded').expect(415)
+    await postSource('{}').set('Content-Encoding', 'gzip').expect(415)
+    for (const body of ['', '{}']) {
+      expect((await postSource(body).expect(400)).body).toMatchObject({
+        code: 'validation_failed',
+        errors: [{ in: 'body', path: 'sources' }],
+      })
+    }
+  })
+
+  test('one that grows beyond its limit without having said so is 413', async () => {
+    const { url } = await service.listen({ port: 0, host: '127.0.0.1' })
+    const { client, answered } = beginUpload(
+      `${url}${SOURCE}`,
+      'application/json',
+      ' '.repeat(MAX_FILE_BYTES * 2 + 1024 ** 2),
+    )
+    expect(await answered).toMatchObject({ status: 413, body: { code: 'payload_too_large' } })
+    client.destroy()
+  })
+
+  test('it is documented all the same', async () => {
+    const { body } = await request(service.app).get('/openapi.json').expect(200)
+    const { schema } = body.paths[SOURCE].post.requestBody.content['application/json']
+    expect(schema).toMatchObject({ type: 'object', required: ['sources'] })
+  })
+})
+
 describe('who may convert', () => {
   test('nobody without a token, not for another audience, not without tasks.create', async () => {
     const post = (path: string, authorization?: string) => {
@@ -292,16 +351,76 @@ describe('under load', () => {
   afterEach(() => neighbours.reset())
 
   test('when all places are taken the answer is 503 with Retry-After, before anything is read', async () => {
-    const places = [pool.admit(), pool.admit()]
+    const places = [pool.admit('bob'), pool.admit('eve')]
     for (const answer of [
       await upload('a.md', 'x').expect(503),
       await sources({ sources: [source('a.md', 'x')] }).expect(503),
+      await postSource('no JSON').expect(503),
     ]) {
       expect(answer.headers['retry-after']).toBe('2')
       expect(answer.body.code).toBe('unavailable')
     }
-    for (const place of places) place?.leave()
+    for (const place of places) place.leave()
     await upload('a.md', 'x').expect(200)
+  })
+
+  test('a user who has their share of places is 429 with Retry-After, and nobody else is', async () => {
+    const strict = createApp(configure({ DOCLING_PLACES_PER_USER: '1' }), { keys: issuer.keys })
+    await strict.start()
+    const { url } = await strict.listen({ port: 0, host: '127.0.0.1' })
+    const refusalOf = async (uploads: ReturnType<typeof beginUpload>[]) =>
+      Promise.race(uploads.map(({ answered }) => answered))
+    const refused = {
+      status: 429,
+      headers: { 'retry-after': '2' },
+      body: { code: 'rate_limited', detail: expect.stringContaining('DOCLING_PLACES_PER_USER') },
+    }
+    // One of the two takes the place and waits for the rest of its form: whichever is answered came second.
+    const forms = [beginUpload(`${url}${FILE}`), beginUpload(`${url}${FILE}`)]
+    expect(await refusalOf(forms)).toMatchObject(refused)
+    const source = beginUpload(`${url}${SOURCE}`, 'application/json', '{"sources": [')
+    expect(await refusalOf([source])).toMatchObject(refused)
+    await request(strict.app)
+      .post(FILE)
+      .set('Authorization', await tokenFor('bob'))
+      .attach('files', Buffer.from('x'), 'a.md')
+      .expect(200)
+    for (const { client } of [...forms, source]) client.destroy()
+    await strict.close()
+  })
+
+  test.each([
+    [FILE, 'multipart/form-data; boundary=b', FORM_HEAD],
+    [SOURCE, 'application/json', '{"sources": ['],
+  ])(
+    'an upload to %s that does not arrive in time is 504, and its place is free again',
+    async (path, type, start) => {
+      const hasty = createApp(
+        configure({ DOCLING_UPLOAD_TIMEOUT_MS: '1000', DOCLING_PLACES_PER_USER: '1' }),
+        {
+          keys: issuer.keys,
+        },
+      )
+      await hasty.start()
+      const { url } = await hasty.listen({ port: 0, host: '127.0.0.1' })
+      const { client, answered } = beginUpload(`${url}${path}`, type, start)
+      const { status, headers, body } = await answered
+      expect(status).toBe(504)
+      expect(headers.connection).toBe('close')
+      expect(body).toMatchObject({ code: 'timeout', detail: expect.stringContaining('1000 ms') })
+      await request(hasty.app)
+        .post(FILE)
+        .set('Authorization', bearer)
+        .attach('files', Buffer.from('x'), 'a.md')
+        .expect(200)
+      client.destroy()
+      await hasty.close()
+    },
+  )
+
+  test('unless set otherwise, indexing may take nearly as long as the request', () => {
+    const { CLIENT_TIMEOUT_MS, REQUEST_TIMEOUT_MS } = configure()
+    expect([CLIENT_TIMEOUT_MS, REQUEST_TIMEOUT_MS]).toEqual([100_000, 110_000])
   })
 
   test('a document that takes too long is 504, naming it and the limit', async () => {

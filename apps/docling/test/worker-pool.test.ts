@@ -15,6 +15,7 @@ const open = (limits: Partial<PoolLimits> = {}) => {
   pool = createWorkerPool({
     workers: 1,
     queue: 2,
+    placesPerUser: 9,
     jobsPerWorker: 5,
     memoryMb: 512,
     timeoutMs: 60_000,
@@ -123,12 +124,41 @@ describe('the worker pool', () => {
 
   test('there are as many places as workers and queue, and a place left is free again', () => {
     open({ workers: 1, queue: 1 })
-    const places = [pool.admit(), pool.admit()]
-    expect(pool.admit()).toBeUndefined()
+    const full = expect.objectContaining({ code: 'unavailable', headers: { 'Retry-After': '2' } })
+    const places = [pool.admit('ada'), pool.admit('ada')]
+    expect(() => pool.admit('bob')).toThrow(full)
     places[0]!.leave()
     places[0]!.leave()
-    expect(pool.admit()).toBeDefined()
-    expect(pool.admit()).toBeUndefined()
+    pool.admit('bob')
+    expect(() => pool.admit('bob')).toThrow(full)
+  })
+
+  test('one user has no more than their share of the places', () => {
+    open({ workers: 1, queue: 3, placesPerUser: 2 })
+    const spent = expect.objectContaining({ code: 'rate_limited', headers: { 'Retry-After': '2' } })
+    const places = [pool.admit('ada'), pool.admit('ada')]
+    expect(() => pool.admit('ada')).toThrow(spent)
+    pool.admit('bob')
+    places[1]!.leave()
+    pool.admit('ada')
+    expect(() => pool.admit('ada')).toThrow(spent)
+  })
+
+  test('a process that cannot be started is 503 for its document, and nothing is lost', async () => {
+    open()
+    const { execPath } = process
+    process.execPath = '/nonexistent/node'
+    try {
+      await expect(pool.convert(small, NEVER)).rejects.toMatchObject({
+        code: 'unavailable',
+        headers: { 'Retry-After': '2' },
+        cause: { code: 'ENOENT' },
+      })
+    } finally {
+      process.execPath = execPath
+    }
+    expect(pool.pids).toEqual([])
+    expect(await pool.convert(small, NEVER)).toMatchObject({ markdown: '# small' })
   })
 
   test('nothing is left when it is closed', async () => {
@@ -140,7 +170,7 @@ describe('the worker pool', () => {
     await pool.close()
     await outcome
     expect(pids.filter(isAlive)).toEqual([])
-    expect(pool.admit()).toBeUndefined()
+    expect(() => pool.admit('ada')).toThrow(expect.objectContaining({ code: 'unavailable' }))
     await expect(pool.convert(small, NEVER)).rejects.toMatchObject({ code: 'unavailable' })
   })
 })

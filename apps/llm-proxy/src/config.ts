@@ -15,8 +15,7 @@ export const configSchema = z.object({
     .describe('How long a request may take, in ms; 504 after that. Less than the gateway waits'),
   CLIENT_TIMEOUT_MS: env
     .int({ min: 100, max: 3_600_000, default: 100_000 })
-    .describe('The longest that a call to a service may take, in ms. Less than REQUEST_TIMEOUT_MS')
-    ,
+    .describe('The longest that a call to a service may take, in ms. Less than REQUEST_TIMEOUT_MS'),
   BODY_LIMIT_BYTES: env
     .int({ min: 1024, max: 1024 ** 3, default: 4 * 1024 ** 2 })
     .describe('The largest body, in bytes: documents come as text'),

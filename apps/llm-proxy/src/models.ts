@@ -8,7 +8,10 @@ export interface Models {
    * The model named `id` (the default one of its kind when undefined) and the provider behind it.
    * @throws Problem not_found, or bad_request when the model is of the other kind
    */
-  resolve(id: string | undefined, kind: Model['kind']): {
+  resolve(
+    id: string | undefined,
+    kind: Model['kind'],
+  ): {
     provider: Provider
     model: string
     /** The model's own; 0 when it makes no vectors. */

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { extractAnswer, rankByRelevance } from '../src/local/answer.ts'
 import { NOTHING_FOUND, replyTo } from '../src/local/conversation.ts'
 import { cosine, hashEmbedding } from '../src/local/embedding.ts'
+import { coverageOf, readQuestion } from '../src/local/relevance.ts'
 import { bestSentences } from '../src/local/summary.ts'
 import { sentencesOf } from '../src/text/sentences.ts'
 import { termsOf } from '../src/text/words.ts'
@@ -64,10 +65,10 @@ describe('embeddings', () => {
 })
 
 describe('answers', () => {
-  const answer = (question: string) => {
+  const answer = async (question: string) => {
     const similarity = (passage: string) => cosine(hashEmbedding(question, 256), hashEmbedding(passage, 256))
-    const [best] = rankByRelevance(question, PASSAGES, (passage) => passage, similarity)
-    return best && extractAnswer(question, best.item)
+    const [best] = await rankByRelevance(question, PASSAGES, (passage) => passage, similarity)
+    return best && (await extractAnswer(question, best.item))
   }
 
   it.each([
@@ -78,8 +79,8 @@ describe('answers', () => {
     ['Who signed for the consignor?', 'Mr. Smit'],
     ['Wie hoch ist der Versicherungswert?', '48.000 Euro'],
     ['保险金额是多少？', '四万八千欧元'],
-  ])('are the sentence that says it: %s', (question, expected) => {
-    expect(answer(question)).toContain(expected)
+  ])('are the sentence that says it: %s', async (question, expected) => {
+    expect(await answer(question)).toContain(expected)
   })
 
   it.each([
@@ -92,10 +93,83 @@ describe('answers', () => {
     'What is it?',
     '???',
     'the',
-  ])('are not taken from passages that do not speak of it: %s', (question) => {
-    expect(answer(question)).toBeUndefined()
+  ])('are not taken from passages that do not speak of it: %s', async (question) => {
+    expect(await answer(question)).toBeUndefined()
   })
 })
+
+describe('a question', () => {
+  const coverage = (question: string, text: string) => coverageOf(text, readQuestion(question))
+
+  it.each([
+    ['insured', 'insurance'],
+    ['wagon', 'wagonload'],
+  ])('is met in part by a term that begins like it, whichever is longer: %s, %s', (asked, text) => {
+    expect(coverage(asked, asked)).toEqual({ share: 1, matches: 1 })
+    for (const kindred of [coverage(asked, text), coverage(text, asked)]) {
+      expect(kindred).toEqual({ share: expect.closeTo(0.7, 5), matches: 1 })
+    }
+  })
+
+  it.each([
+    ['crat', 'crato'],
+    ['crato', 'cratolization'],
+    ['wagon', 'wagging'],
+  ])('is not met by a term that is too short or too different: %s, %s', (asked, text) => {
+    expect(coverage(asked, text).matches).toBe(0)
+    expect(coverage(text, asked).matches).toBe(0)
+  })
+
+  it('has 64 terms at most, the first ones', () => {
+    const { terms, longer } = readQuestion(wordsFrom(0, 5_000))
+    expect([...terms.keys()]).toEqual(wordsFrom(0, 64).split(' '))
+    expect(longer.size).toBeLessThanOrEqual(4 * 64)
+  })
+
+  it('however long it is, costs a few look-ups per term of the text', () => {
+    const question = readQuestion(wordsFrom(0, 5_000))
+    const lookUp = vi.spyOn(question.terms as Map<string, number>, 'has')
+    coverageOf(wordsFrom(5_000, 1_000), question)
+    expect(lookUp.mock.calls.length).toBeLessThanOrEqual(4 * 1_000)
+  })
+
+  it('leaves room for others while texts are compared with it, and stops when it is no longer wanted', async () => {
+    const text = wordsFrom(5_000, 5_000)
+    const sentences = text.replaceAll(' ', '! ')
+    const question = wordsFrom(5_000, 5_000)
+    const rank = (signal?: AbortSignal) =>
+      rankByRelevance(
+        question,
+        text.split(' '),
+        (word) => word,
+        () => 0,
+        signal,
+      )
+    expect(await turnsDuring(() => rank())).toBeGreaterThan(2)
+    expect(await turnsDuring(() => extractAnswer(question, sentences))).toBeGreaterThan(2)
+    const gone = AbortSignal.abort(new Error('gone'))
+    await expect(rank(gone)).rejects.toThrow('gone')
+    await expect(extractAnswer(question, sentences, gone)).rejects.toThrow('gone')
+  })
+})
+
+/** `count` words that are all different terms. */
+function wordsFrom(start: number, count: number): string {
+  return Array.from({ length: count }, (_, index) => `w${String(100_000 + start + index)}`).join(' ')
+}
+
+/** How often the event loop went round before `work` was done. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+  let turns = 0
+  const turn = () => {
+    turns++
+    pending = setImmediate(turn)
+  }
+  let pending = setImmediate(turn)
+  await work()
+  clearImmediate(pending)
+  return turns
+}
 
 describe('summaries', () => {
   const TEXT = PASSAGES.slice(0, 3).join('\n\n')

@@ -14,9 +14,13 @@ const TEXT =
 
 let setting: Setting
 beforeAll(async () => {
-  setting = await startSetting({ MAX_INPUT_TOKENS: '200', MAX_EMBED_TOKENS: '40', MAX_EMBED_TEXTS: '3' }, [
-    broken,
-  ])
+  const limits = {
+    MAX_INPUT_TOKENS: '200',
+    MAX_EMBED_TOKENS: '40',
+    MAX_EMBED_TEXTS: '3',
+    MAX_EMBED_NUMBERS: '600',
+  }
+  setting = await startSetting(limits, [broken])
 })
 afterAll(() => setting.close())
 
@@ -26,13 +30,14 @@ const broken: Provider = {
   models: [
     { id: 'broken/before', kind: 'chat', created: 0 },
     { id: 'broken/midway', kind: 'chat', created: 0 },
+    { id: 'broken/embedder', kind: 'embedding', created: 0, dimensions: 300 },
   ],
   async *chat({ model }) {
     await Promise.resolve()
     if (model === 'broken/midway') yield { kind: 'delta', text: 'half an ' }
     throw new Error('the key is sk-secret')
   },
-  embed: () => Promise.resolve([]),
+  embed: () => Promise.reject(new Error('the key is sk-secret')),
   summarize: () => Promise.resolve([]),
   answer: () => Promise.resolve(undefined),
 }
@@ -159,7 +164,15 @@ describe('POST /llm', () => {
     const response = await setting.stream('/llm', { prompt: 'x', model: 'broken/midway', stream: true })
     const frames = framesOf(await response.text())
     expect(frames.map(({ event }) => event)).toEqual(['delta', 'error'])
-    expect(frames[1]!.data).toMatchObject({ code: 'internal', status: 500 })
+    expect(frames[1]!.data).toMatchObject({
+      type: 'urn:waybill:problem:internal',
+      title: expect.any(String),
+      status: 500,
+      detail: expect.any(String),
+      code: 'internal',
+      error: expect.any(String),
+      request_id: response.headers.get('x-request-id'),
+    })
     expect(JSON.stringify(frames)).not.toContain('sk-secret')
   })
 })
@@ -202,6 +215,38 @@ describe('POST /execute', () => {
   ])('refuses %s', async (_, body, status) => {
     expect((await setting.post('/execute', body)).status).toBe(status)
   })
+})
+
+describe('vectors of too many numbers', () => {
+  it.each([
+    ['as many as are asked for', { texts: ['a', 'b'], dimensions: 301 }],
+    ['as many as the model makes of itself', { texts: ['a', 'b', 'c'] }],
+  ])('are refused before the provider is asked: %s', async (_, { texts, ...more }) => {
+    const model = 'broken/embedder'
+    const executed = await setting.post('/execute', { operation: 'embed', input: { model, texts, ...more } })
+    expect(executed.status).toBe(413)
+    expect(executed.body).toMatchObject({
+      code: 'payload_too_large',
+      detail: expect.stringContaining('MAX_EMBED_NUMBERS'),
+    })
+    const answer = await setting.post('/v1/embeddings', { model, input: texts, ...more })
+    expect(answer.status).toBe(413)
+    expect(answer.body.error).toMatchObject({
+      code: 'payload_too_large',
+      message: expect.stringContaining('MAX_EMBED_NUMBERS'),
+    })
+  })
+
+  it('are made up to the limit', async () => {
+    const input = { texts: ['a', 'b'], dimensions: 300 }
+    expect((await setting.post('/execute', { operation: 'embed', input })).status).toBe(200)
+  })
+})
+
+it('a call to data_store ends before the request that it is made for, so that its failure can still be told', () => {
+  const config = loadConfig(configSchema, { SERVICE_SECRET: 'a secret for this test that nobody else has' })
+  expect(config.CLIENT_TIMEOUT_MS).toBe(100_000)
+  expect(config.CLIENT_TIMEOUT_MS).toBeLessThan(config.REQUEST_TIMEOUT_MS)
 })
 
 describe('POST /tokenize', () => {

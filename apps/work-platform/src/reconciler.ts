@@ -1,5 +1,6 @@
 import { recordAudit } from '@waybill/database'
 import type { Database } from '@waybill/database'
+import { Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
 import type { BasketsClient } from './clients.ts'
 import { releaseKey } from './store/idempotency-keys.ts'
@@ -39,6 +40,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   let timer: NodeJS.Timeout | undefined
   let round: Promise<void> = Promise.resolve()
   let isRunning = false
+  let isClosing = false
 
   async function removeInterrupted(): Promise<void> {
     await database.withoutPrincipal(async (tx) => {
@@ -56,14 +58,30 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
 
   async function removeAbandoned(): Promise<void> {
     // Only after a while: by then no request can be under way any more that would make the basket after all.
-    const wanted = { ageMs: options.interruptedAfterMs, limit: BATCH }
-    const abandoned = await database.withoutPrincipal((tx) => store.abandonedBaskets(tx, wanted))
-    for (const basket of abandoned) {
-      const address = { workspaceId: basket.workspace_id, id: basket.basket_id }
-      // The first failure ends the round: the others would fail alike, and wait for the next.
-      await baskets.remove(address, { timeoutMs: REMOVAL_MS })
-      await database.withoutPrincipal((tx) => store.deleteAbandoned(tx, basket))
+    const ageMs = options.interruptedAfterMs
+    let kept = 0
+    let isMore = true
+    while (isMore) {
+      // Past those that could not be removed: however many they are, they keep nobody else waiting.
+      const wanted = { ageMs, limit: BATCH, offset: kept }
+      const abandoned = await database.withoutPrincipal((tx) => store.abandonedBaskets(tx, wanted))
+      for (const basket of abandoned) kept += (await remove(basket)) ? 0 : 1
+      isMore = abandoned.length === BATCH && !isClosing
     }
+  }
+
+  /** Gives back whether the basket is gone. @throws Problem when none could be removed at the moment */
+  async function remove(basket: store.AbandonedBasket): Promise<boolean> {
+    const { workspace_id: workspaceId, basket_id: id } = basket
+    try {
+      await baskets.remove({ workspaceId, id }, { timeoutMs: REMOVAL_MS })
+    } catch (error) {
+      if (isDown(error)) throw error
+      log.warn({ err: error, basket_id: id }, 'an abandoned basket could not be removed')
+      return false
+    }
+    await database.withoutPrincipal((tx) => store.deleteAbandoned(tx, basket))
+    return true
   }
 
   async function run(): Promise<void> {
@@ -90,8 +108,14 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     },
     run,
     async close() {
+      isClosing = true
       clearInterval(timer)
       await round
     },
   }
+}
+
+/** Whether every other call would fail alike, so that they had better wait for the next round. */
+function isDown(error: unknown): boolean {
+  return error instanceof Problem && (error.code === 'unavailable' || error.code === 'timeout')
 }

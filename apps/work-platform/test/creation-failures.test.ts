@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { substrateApi } from '@waybill/contracts'
+import { Problem } from '@waybill/service-kit'
 import request from 'supertest'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createApp } from '../src/app.ts'
@@ -286,11 +287,46 @@ describe('the reconciler', () => {
     await letTimePass()
     await reconcile()
     await letTimePass()
-    const failing = { remove: () => Promise.reject(new Error('not now')) }
-    await expect(reconcile(failing)).rejects.toThrow('not now')
+    await reconcile({ remove: () => Promise.reject(new Error('not this one')) })
     expect(await abandoned()).toHaveLength(1)
     await reconcile()
     expect(await abandoned()).toEqual([])
+  })
+
+  test('removes what it can although others, even a whole batch of older ones, cannot be removed', async () => {
+    const stuck = randomUUID()
+    await setting.admin(
+      `insert into abandoned_baskets
+       select $1, gen_random_uuid(), now() - interval '2 hours' from generate_series(1, 100)`,
+      [stuck],
+    )
+    await setting.admin(`insert into abandoned_baskets values ($1, $2, now() - interval '1 hour')`, [
+      world.workspaceId,
+      randomUUID(),
+    ])
+    const remove: BasketsClient['remove'] = ({ workspaceId }) =>
+      workspaceId === stuck
+        ? Promise.reject(new Problem('upstream_failed', 'refused'))
+        : Promise.resolve(true)
+    await reconcile({ remove })
+    const left = await abandoned()
+    expect(left).toHaveLength(100)
+    expect(left.every(({ workspace_id }) => workspace_id === stuck)).toBe(true)
+  })
+
+  test.each(['unavailable', 'timeout'] as const)('asks nothing more in a round that met %s', async (code) => {
+    await setting.admin(
+      `insert into abandoned_baskets
+       select $1, gen_random_uuid(), now() - interval '1 hour' from generate_series(1, 3)`,
+      [world.workspaceId],
+    )
+    let calls = 0
+    const remove = () => {
+      calls += 1
+      return Promise.reject(new Problem(code, 'not now'))
+    }
+    await expect(reconcile({ remove })).rejects.toThrow('not now')
+    expect(calls).toBe(1)
   })
 
   test('forgets keys that are older than they are kept', async () => {

@@ -34,7 +34,7 @@ const documentSchema = z.looseObject({ keys: z.array(z.looseObject({ kty: z.stri
 
 /**
  * The keys of an issuer (RFC 7517), fetched when they are first needed. One fetch at a time; a flood of unknown key ids
- * cannot make more than one per cool-down; keys once known are served while the issuer is down.
+ * cannot make more than one per cool-down; keys once known are served while the issuer is down, or publishes none.
  */
 export function createJwks(fetchDocument: () => Promise<unknown>, options: JwksOptions = {}): KeySource {
   const { maxAgeMs = 600_000, cooldownMs = 30_000, now = Date.now } = options
@@ -49,7 +49,10 @@ export function createJwks(fetchDocument: () => Promise<unknown>, options: JwksO
   }
   const load = async (): Promise<void> => {
     attemptedAt = now()
-    keys = await importKeys(await fetchDocument())
+    const fetched = await importKeys(await fetchDocument())
+    // An issuer always has a key; without any the fetch has failed, and must not take away what verifies tokens.
+    if (fetched.size === 0) throw new Error('the key set holds no key that can be used')
+    keys = fetched
     fetchedAt = now()
   }
   // Without any key nothing can be verified at all, so a first fetch that failed is tried again soon.

@@ -114,13 +114,21 @@ describe('the keys of an issuer', () => {
     ['nothing', undefined],
     ['a set without keys', {}],
     ['keys that are none', { keys: ['k1'] }],
+    ['an empty set', { keys: [] }],
+    ['a set of keys that cannot be used', { keys: [{ kty: 'oct', kid: 'odd', alg: 'HS256', k: 'AAAA' }] }],
   ])('an issuer that answers %s does not take away the keys that are known', async (_name, document) => {
     await publish('k1')
     await issuer.keys.find('k1')
     issuer.answer = () => Promise.resolve(document)
-    issuer.now += COOLDOWN_MS
+    issuer.now += MAX_AGE_MS + 1
     expect(await issuer.keys.find('unknown')).toBeUndefined()
     expect(await issuer.keys.find('k1')).toMatchObject({ kid: 'k1' })
+    // It counts as a fetch that failed: the keys are still too old, and asked for again after the cool-down.
+    const { fetches } = issuer
+    issuer.now += COOLDOWN_MS
+    await issuer.keys.find('k1')
+    await settle()
+    expect(issuer.fetches).toBe(fetches + 1)
   })
 })
 

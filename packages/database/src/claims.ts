@@ -6,6 +6,8 @@ export interface TransactionSettings {
   readOnly: boolean
   statementTimeoutMs: number
   lockTimeoutMs: number
+  /** The most that the whole transaction may take; needs PostgreSQL 17. */
+  transactionTimeoutMs?: number | undefined
   /** Whose claims the policies see, and the role that they are applied to. Absent: the login role and no claims. */
   as?: { principal: Principal; role: string }
 }
@@ -20,6 +22,8 @@ export function beginStatements(settings: TransactionSettings): string {
     `set local statement_timeout = ${String(settings.statementTimeoutMs)}`,
     `set local lock_timeout = ${String(settings.lockTimeoutMs)}`,
   ]
+  if (settings.transactionTimeoutMs !== undefined)
+    statements.push(`set local transaction_timeout = ${String(settings.transactionTimeoutMs)}`)
   if (settings.as) {
     // The role comes last, because the role of a request may not set parameters.
     const parameters = { ...claimsOf(settings.as.principal), role: settings.as.role }

@@ -18,6 +18,9 @@ const SERVER_GONE = new Set(['57P01', '57P02', '57P03', '57P05', '53300', '53400
 /** Two transactions in each other's way: serialization failure, deadlock, lock time-out. The same call may succeed next time. */
 const CONTENTION = new Set(['40001', '40P01', '55P03'])
 
+/** A statement, and a transaction, that ran longer than its time-out; the second ends the connection too. */
+const TOO_LONG = new Set(['57014', '25P04'])
+
 /** What node-postgres says, without a code, when a connection ends or cannot be had in time. */
 const GONE_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end|Postgres connection has been discarded|driver has already been destroyed)/
@@ -34,10 +37,18 @@ export function asProblem(error: unknown): unknown {
     const detail = 'Another request is at work on the same data.'
     return new Problem('unavailable', detail, { headers: { 'Retry-After': '1' }, cause: error })
   }
-  if (code === '57014' || error.message === 'Query read timeout') {
-    return new Problem('timeout', 'The database took too long.', { cause: error })
-  }
+  if ((code !== undefined && TOO_LONG.has(code)) || isReadTimeout(error)) return tooLong(error)
   return error
+}
+
+/** What a request sees when its time ran out in the database. */
+export function tooLong(cause: unknown): Problem {
+  return new Problem('timeout', 'The database took too long.', { cause })
+}
+
+/** True for what pg says when a query got no answer, however long the server was given. */
+export function isReadTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
 }
 
 /** True when there was no usable connection, which says nothing about the statement. */

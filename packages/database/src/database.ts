@@ -3,11 +3,11 @@ import { FatalStartError, Problem, requestContext, unavailable } from '@waybill/
 import type { Logger, Principal } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { Kysely, sql } from 'kysely'
-import type { Transaction } from 'kysely'
+import type { QueryExecutorProvider, Transaction } from 'kysely'
 import { beginStatements } from './claims.ts'
 import type { DatabaseConfig } from './config.ts'
 import { createPool, roleIn } from './connection.ts'
-import { asProblem, isRefusedLogin } from './database-error.ts'
+import { asProblem, isOutOfReach, isRefusedLogin, tooLong } from './database-error.ts'
 import { ScopedDialect } from './dialect.ts'
 import type { BeginScope } from './dialect.ts'
 import { migrate, refuseStaleSchema } from './migrations.ts'
@@ -51,6 +51,12 @@ export interface Database<DB> {
 
 type Work<DB, T> = (tx: Transaction<DB>) => Promise<T>
 
+/** So much later than the server's own limit a client stops waiting: then the server, or the way to it, is gone. */
+const ANSWER_MARGIN_MS = 1_000
+
+/** Postgres' time-outs are 32-bit integers. */
+const LONGEST_TIMEOUT_MS = 2 ** 31
+
 const OWN_MIGRATIONS: MigrationSet = {
   table: 'waybill_migration',
   folder: new URL('../migrations/', import.meta.url),
@@ -69,9 +75,15 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
   const name = service ?? loginRole
 
   const scope: BeginScope = new AsyncLocalStorage()
-  const pool = createPool(config.DATABASE_URL, config, { name, size: config.DATABASE_POOL_SIZE, log })
+  const pool = createPool(config.DATABASE_URL, config, {
+    name,
+    size: config.DATABASE_POOL_SIZE,
+    log,
+    queryTimeoutMs: config.DATABASE_STATEMENT_TIMEOUT_MS + ANSWER_MARGIN_MS,
+  })
   const db = new Kysely<DB>({ dialect: new ScopedDialect(pool, scope) })
   let started = false
+  let boundsTransactions = false
 
   async function migrateAsOwner(url: NonNullable<DatabaseConfig['DATABASE_MIGRATION_URL']>): Promise<void> {
     const ownerPool = createPool(url, config, { name: `${name} migrations`, size: 1, log })
@@ -87,20 +99,31 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
   async function transaction<T>(work: Work<DB, T>, options: TransactionOptions, as?: Principal): Promise<T> {
     if (!started) throw unavailable('The database')
     const readOnly = options.readOnly ?? false
-    const statements = beginStatements({
-      readOnly,
-      statementTimeoutMs: withinDeadline(config.DATABASE_STATEMENT_TIMEOUT_MS),
-      lockTimeoutMs: config.DATABASE_LOCK_TIMEOUT_MS,
-      ...(as && { as: { principal: as, role: userRole } }),
-    })
+    const deadline = requestContext()?.deadline ?? Infinity
+    const begin = () => {
+      const left = timeLeft(deadline)
+      return beginStatements({
+        readOnly,
+        statementTimeoutMs: Math.min(config.DATABASE_STATEMENT_TIMEOUT_MS, left),
+        lockTimeoutMs: config.DATABASE_LOCK_TIMEOUT_MS,
+        transactionTimeoutMs: boundsTransactions && left < LONGEST_TIMEOUT_MS ? left : undefined,
+        ...(as && { as: { principal: as, role: userRole } }),
+      })
+    }
+    const workInTime: Work<DB, T> = async (tx) => {
+      const result = await work(tx)
+      timeLeft(deadline) // or the caller, told that it was too late, would find it done
+      return result
+    }
     const attributes = {
       [ATTRIBUTE.system]: 'postgresql',
       [ATTRIBUTE.operation]: readOnly ? 'read' : 'write',
     }
     return withSpan(SPAN.database, attributes, () =>
-      scope.run(statements, () => db.transaction().execute((tx) => scope.exit(() => work(tx)))),
+      scope.run(begin, () => db.transaction().execute((tx) => scope.exit(() => workInTime(tx)))),
     ).catch((error: unknown) => {
-      throw asProblem(error)
+      // A connection that is gone after the deadline is one that transaction_timeout ended between two statements.
+      throw Date.now() >= deadline && isOutOfReach(error) ? tooLong(error) : asProblem(error)
     })
   }
 
@@ -110,6 +133,7 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
       try {
         if (config.DATABASE_MIGRATION_URL) await migrateAsOwner(config.DATABASE_MIGRATION_URL)
         await refusePowerfulRole(db, userRole)
+        boundsTransactions = await hasTransactionTimeout(db)
         if (!config.DATABASE_MIGRATION_URL) await refuseStaleSchema(db, sets, roles)
       } catch (error) {
         throw isRefusedLogin(error)
@@ -133,12 +157,16 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
   }
 }
 
-/** No statement runs on for a caller who has stopped waiting. */
-function withinDeadline(limitMs: number): number {
-  const deadline = requestContext()?.deadline
-  if (deadline === undefined) return limitMs
-  const left = deadline - Date.now()
-  if (left < 1)
-    throw new Problem('timeout', 'The time for this request ran out before the database was asked.')
-  return Math.min(limitMs, Math.ceil(left))
+/** Milliseconds to the deadline, at least one. Nothing starts, and nothing is committed, for a caller who has stopped waiting. */
+function timeLeft(deadline: number): number {
+  const left = Math.ceil(deadline - Date.now())
+  if (left < 1) throw new Problem('timeout', 'The time for this request ran out in the database.')
+  return left
+}
+
+/** `transaction_timeout` came with PostgreSQL 17. */
+async function hasTransactionTimeout(db: QueryExecutorProvider): Promise<boolean> {
+  const { rows } = await sql<{ there: boolean }>`
+    select current_setting('server_version_num')::int >= 170000 as there`.execute(db)
+  return rows[0]?.there === true
 }

@@ -3,8 +3,11 @@ import { CompiledQuery, PostgresAdapter, PostgresDialect, PostgresDriver, sql } 
 import type { DatabaseConnection, Kysely, TransactionSettings } from 'kysely'
 import type pg from 'pg'
 
-/** Carries the opening statements of a transaction to the driver; kysely's own settings have no room for them. */
-export type BeginScope = AsyncLocalStorage<string>
+/**
+ * Carries the opening statements of a transaction to the driver; kysely's own settings have no room for them. They are
+ * made once the connection is had, because waiting for it takes from the time that is left.
+ */
+export type BeginScope = AsyncLocalStorage<() => string>
 
 /** kysely's Postgres, except that a transaction begins with the statements in scope, in one round trip. */
 export class ScopedDialect extends PostgresDialect {
@@ -38,16 +41,21 @@ class ScopedDriver extends PostgresDriver {
     connection: DatabaseConnection,
     settings: TransactionSettings,
   ): Promise<void> {
-    const statements = this.#scope.getStore()
-    if (statements === undefined) return super.beginTransaction(connection, settings)
+    const opening = this.#scope.getStore()
+    if (opening === undefined) return super.beginTransaction(connection, settings)
+    const statements = opening()
     try {
       await connection.executeQuery(CompiledQuery.raw(statements))
     } catch (error) {
-      // kysely rolls back only what has begun; here `begin` may have passed and the rest failed. A rollback that
-      // fails marks the connection for removal from the pool.
-      await super.rollbackTransaction(connection as RollbackConnection).catch(() => undefined) // same object, narrower type
+      // kysely rolls back only what has begun; here `begin` may have passed and the rest failed.
+      await this.rollbackTransaction(connection as RollbackConnection) // same object, narrower type
       throw error
     }
+  }
+
+  /** A rollback that fails marks the connection for removal from the pool, and must not hide why it was wanted. */
+  override async rollbackTransaction(connection: RollbackConnection): Promise<void> {
+    await super.rollbackTransaction(connection).catch(() => undefined)
   }
 }
 

@@ -67,7 +67,7 @@ describe('when a connection dies', () => {
 
 describe('when Postgres is busy', () => {
   test('waiting for a connection ends in 503', async () => {
-    const small = setting.open({ DATABASE_POOL_SIZE: 1, DATABASE_CONNECT_TIMEOUT_MS: 100 })
+    const small = setting.open({ DATABASE_POOL_SIZE: 1, DATABASE_CONNECT_TIMEOUT_MS: 1_000 })
     await small.start()
     const second = await small.withPrincipal(alice, () => small.check().catch((error: unknown) => error))
     expect(second).toMatchObject(gone)

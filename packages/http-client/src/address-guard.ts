@@ -19,6 +19,8 @@ const PRIVATE: readonly [address: string, bits: number, family: 'ipv4' | 'ipv6']
   ['203.0.113.0', 24, 'ipv4'],
   ['224.0.0.0', 3, 'ipv4'],
   ['::', 96, 'ipv6'],
+  // IPv4-translated (RFC 2765), which BlockList does not judge as IPv4.
+  ['::ffff:0:0:0', 96, 'ipv6'],
   ['64:ff9b::', 96, 'ipv6'],
   ['64:ff9b:1::', 48, 'ipv6'],
   ['100::', 64, 'ipv6'],

@@ -25,6 +25,9 @@ export const clientEnv = {
   CLIENT_MAX_SOCKETS: env
     .int({ min: 1, max: 10_000, default: 128 })
     .describe('Connections kept to each neighbour'),
+  CLIENT_MAX_ANSWER_BYTES: env
+    .int({ min: 1_024, max: 1_073_741_824, default: 33_554_432 })
+    .describe('The longest answer of a neighbour that is read whole, in bytes; a longer one is a failure'),
   CLIENT_RETRIES: env
     .int({ min: 0, max: 10, default: 2 })
     .describe('How often an idempotent call is tried again'),

@@ -5,6 +5,8 @@ export interface PickedCredential {
   authorization: string
   /** Whether the credential itself names the calling service. */
   backed: boolean
+  /** Keeps the token no longer, after a 401; absent where the token is the user's own, and only the user can renew it. */
+  forget?: () => void
 }
 
 /** Chooses what a call to a neighbour is authorised with. */
@@ -21,8 +23,12 @@ export function exchangeCredentials(tokens: TokenSource): CredentialPicker {
   return {
     async pick({ service, workspaceId }) {
       const subject = requestContext()?.credential
-      const token = await tokens.tokenFor({ audience: service, subject, workspaceId })
-      return { authorization: `Bearer ${token}`, backed: true }
+      const request = { audience: service, subject, workspaceId }
+      const token = await tokens.tokenFor(request)
+      const forget = (): void => {
+        tokens.forget(request, token)
+      }
+      return { authorization: `Bearer ${token}`, backed: true, forget }
     },
   }
 }

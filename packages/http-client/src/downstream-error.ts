@@ -52,13 +52,17 @@ export function fromWireError(error: WireError, call: CallName): DownstreamError
   }
 }
 
+/** Refusals of how the call was made, which is this service's doing and not the client's. */
+const OURS = new Set([401, 405, 415])
+
 /**
  * An answer that is no success. What the client can mend (4xx) keeps its code and words; what it cannot becomes 502,
- * except that busy stays busy (503) and slow stays slow (504).
+ * except that busy stays busy (503) and slow stays slow (504). A 401 is the client's only where the call was made with
+ * the client's own token.
  */
 export function fromAnswer(
   call: CallName,
-  answer: { status: number; retryAfter?: string | undefined; body: unknown },
+  answer: { status: number; retryAfter?: string | undefined; body: unknown; ownToken?: boolean },
 ): DownstreamError {
   const { status } = answer
   const told = answer.body as { code?: unknown; detail?: unknown } | undefined
@@ -76,6 +80,14 @@ export function fromAnswer(
   }
   if (status === 504)
     return new DownstreamError('timeout', `${call.service} did not finish in time.`, call, status)
+  if (OURS.has(status) && !(status === 401 && answer.ownToken)) {
+    return new DownstreamError(
+      'upstream_failed',
+      `${call.service} refused a call of this service.`,
+      call,
+      status,
+    )
+  }
   if (status >= 400 && status < 500) {
     const detail =
       typeof told?.detail === 'string' ? told.detail : `${call.service} answered ${String(status)}.`

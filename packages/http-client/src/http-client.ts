@@ -37,6 +37,7 @@ export function createHttpClient({
 }): HttpClient {
   const transport = createTransport({ maxSockets: config.CLIENT_MAX_SOCKETS })
   const timeoutMs = config.CLIENT_TIMEOUT_MS
+  const maxAnswerBytes = config.CLIENT_MAX_ANSWER_BYTES
   const authServiceUrl = config.AUTH_SERVICE_URL
   const tokens = createTokenSource({
     service,
@@ -45,6 +46,7 @@ export function createHttpClient({
     transport,
     timeoutMs,
     renewBeforeMs: timeoutMs,
+    maxAnswerBytes,
   })
   const exchange = exchangeCredentials(tokens)
   const credentials =
@@ -64,6 +66,7 @@ export function createHttpClient({
         credentials,
         retry,
         timeoutMs,
+        maxAnswerBytes,
       })
     },
     external(options) {
@@ -82,7 +85,7 @@ export function createHttpClient({
         .catch((error: unknown) => {
           throw error instanceof WireError ? fromWireError(error, call) : error
         })
-      const body = await readJson(response, call)
+      const body = await readJson(response, call, maxAnswerBytes)
       if (response.status !== 200) throw fromAnswer(call, { status: response.status, body })
       return body
     },

@@ -47,6 +47,7 @@ export interface ForwardedRequest {
 export interface InternalClient {
   /**
    * Calls `endpoint` and gives back its checked answer.
+   * A token that the neighbour answers with 401 is replaced, and the call made once more: it has done nothing yet.
    * @throws DownstreamError (502, 503, 504, or the neighbour's own 4xx), Problem
    */
   call<P extends Schema, Q extends Schema, B extends Schema, O extends Schema>(
@@ -73,6 +74,8 @@ export interface InternalClientOptions {
   credentials: CredentialPicker
   retry: RetryPolicy
   timeoutMs: number
+  /** The longest answer to call(), in bytes. */
+  maxAnswerBytes: number
 }
 
 const IDEMPOTENT = new Set(['GET', 'PUT', 'DELETE'])
@@ -103,12 +106,12 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
   /** The stamped headers, and what is left of the time after the credential was had. */
   const identify = async (until: number, workspaceId?: string) => {
     const picked = options.credentials.pick({ service, baseUrl, workspaceId })
-    const { authorization, backed } = await within(remaining(until), picked)
+    const { authorization, backed, forget } = await within(remaining(until), picked)
     const timeoutMs = remaining(until)
     const stamped = stampedHeaders(requestContext()?.principal, options.self, timeoutMs)
     // A name that the credential does not back would be refused, and rightly so.
     const headers = { ...stamped, ...(!backed && { 'X-Service-Name': '' }), Authorization: authorization }
-    return { headers, timeoutMs }
+    return { headers, timeoutMs, forget }
   }
 
   /** A token is fetched for all who wait for it, so one who is out of time only stops waiting. */
@@ -132,28 +135,30 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
       const body = input.body === undefined ? undefined : JSON.stringify(input.body)
       const repeatable = input.idempotent ?? IDEMPOTENT.has(method)
       const until = giveUpAt(input.timeoutMs)
+      const contentType = body !== undefined && { 'Content-Type': 'application/json' }
+      const sendOnce = async () => {
+        const { headers: identity, timeoutMs, forget } = await identify(until, input.workspaceId)
+        const headers = { ...identity, ...contentType }
+        const signal = requestContext()?.signal
+        const response = await attempt({ method, url, headers, body, timeoutMs, signal }, call)
+        return { response, answer: await readJson(response, call, options.maxAnswerBytes), forget }
+      }
+      const send = async () => {
+        const first = await sendOnce()
+        if (first.response.status !== 401 || !first.forget) return first
+        first.forget()
+        return sendOnce()
+      }
       retry.earn()
       for (let tried = 1; ; tried += 1) {
         try {
-          const { headers, timeoutMs } = await identify(until, input.workspaceId)
-          const contentType = body !== undefined && { 'Content-Type': 'application/json' }
-          const response = await attempt(
-            {
-              method,
-              url,
-              headers: { ...headers, ...contentType },
-              body,
-              timeoutMs,
-              signal: requestContext()?.signal,
-            },
-            call,
-          )
-          const answer = await readJson(response, call)
+          const { response, answer, forget } = await send()
           if (response.status >= 200 && response.status < 300) return parse(output, answer, call)
           const retryAfter = response.headers['retry-after']
           throw fromAnswer(call, {
             status: response.status,
             body: answer,
+            ownToken: !forget,
             retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
           })
         } catch (error) {
@@ -168,8 +173,12 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
     async forward(request) {
       const call: CallName = { service, method: request.method, path: '*' }
       const until = giveUpAt()
-      const { headers, timeoutMs } = request.anonymous
-        ? { headers: stampedHeaders(undefined, '', remaining(until)), timeoutMs: remaining(until) }
+      const { headers, timeoutMs, forget } = request.anonymous
+        ? {
+            headers: stampedHeaders(undefined, '', remaining(until)),
+            timeoutMs: remaining(until),
+            forget: undefined,
+          }
         : await identify(until)
       const response = await attempt(
         {
@@ -183,6 +192,8 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
         },
         call,
       )
+      // The body is spent, so the client alone can ask again; then with a new token.
+      if (response.status === 401) forget?.()
       return { ...response, headers: forwardableResponseHeaders(response.headers) }
     },
   }

@@ -1,17 +1,14 @@
-import { buffer } from 'node:stream/consumers'
-import { fromWireError } from './downstream-error.ts'
+import { DownstreamError, fromWireError } from './downstream-error.ts'
 import type { CallName } from './downstream-error.ts'
 import type { WireResponse } from './transport.ts'
 import { WireError } from './wire-error.ts'
 
-/** The whole body as JSON, or as text when it is none; undefined when it is empty. */
-export async function readJson(response: WireResponse, call: CallName): Promise<unknown> {
-  const bytes = await buffer(response.body).catch((error: unknown) => {
-    throw fromWireError(
-      error instanceof WireError ? error : new WireError('broken', 'the answer broke off'),
-      call,
-    )
-  })
+/**
+ * The whole body as JSON, or as text when it is none; undefined when it is empty.
+ * @throws DownstreamError upstream_failed when there are more than `maxBytes` of it; the rest is not read
+ */
+export async function readJson(response: WireResponse, call: CallName, maxBytes: number): Promise<unknown> {
+  const bytes = await readAtMost(response, call, maxBytes)
   if (bytes.length === 0) return undefined
   const text = bytes.toString('utf8')
   try {
@@ -19,4 +16,27 @@ export async function readJson(response: WireResponse, call: CallName): Promise<
   } catch {
     return text
   }
+}
+
+async function readAtMost({ body }: WireResponse, call: CallName, maxBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      // no encoding is set, so these are bytes
+      length += chunk.length
+      // Leaving the loop destroys the stream, and with it the connection.
+      if (length > maxBytes) break
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    const cause = error instanceof WireError ? error : new WireError('broken', 'the answer broke off')
+    throw fromWireError(cause, call)
+  }
+  if (length <= maxBytes) return Buffer.concat(chunks)
+  throw new DownstreamError(
+    'upstream_failed',
+    `${call.service} answered with more than ${String(maxBytes)} bytes.`,
+    call,
+  )
 }

@@ -22,6 +22,8 @@ export interface TokenSourceOptions {
    * called has to exchange it further until the end of its work.
    */
   renewBeforeMs: number
+  /** The longest answer of auth-service, in bytes. */
+  maxAnswerBytes: number
   /** How many tokens are kept. */
   cacheSize?: number
   now?: () => number
@@ -41,12 +43,21 @@ export interface TokenSource {
    * @throws DownstreamError or Problem
    */
   tokenFor(request: TokenRequest): Promise<string>
+  /** Keeps `token` no longer, because whom it was made for did not accept it. A newer one for the request stays. */
+  forget(request: TokenRequest, token: string): void
+}
+
+interface KeptToken {
+  token: Promise<string>
+  /** Once it is there. */
+  value?: string
+  until: number
 }
 
 /** Tokens from auth-service, kept until shortly before they expire; asked for once however many callers wait. */
 export function createTokenSource(options: TokenSourceOptions): TokenSource {
   const { cacheSize = 10_000, now = Date.now } = options
-  const kept = new Map<string, { token: Promise<string>; until: number }>()
+  const kept = new Map<string, KeptToken>()
 
   return {
     async tokenFor(request) {
@@ -55,17 +66,22 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       if (hit && hit.until > now()) return hit.token
       kept.delete(key)
       const asked = askForToken(options, request)
-      const entry = { token: asked.then(({ token }) => token), until: Number.POSITIVE_INFINITY }
+      const entry: KeptToken = { token: asked.then(({ token }) => token), until: Number.POSITIVE_INFINITY }
       const oldest = kept.keys().next()
       if (kept.size >= cacheSize && !oldest.done) kept.delete(oldest.value)
       kept.set(key, entry)
       try {
-        const { expiresInMs } = await asked
+        const { token, expiresInMs } = await asked
+        entry.value = token
         entry.until = now() + Math.max(expiresInMs - options.renewBeforeMs, expiresInMs / 2)
       } catch {
         kept.delete(key)
       }
       return entry.token
+    },
+    forget(request, token) {
+      const key = cacheKey(request)
+      if (kept.get(key)?.value === token) kept.delete(key)
     },
   }
 }
@@ -98,7 +114,7 @@ async function askForToken(options: TokenSourceOptions, request: TokenRequest) {
       .catch((error: unknown) => {
         throw error instanceof WireError ? fromWireError(error, CALL) : error
       })
-    const body = await readJson(response, CALL)
+    const body = await readJson(response, CALL, options.maxAnswerBytes)
     if (response.status !== 200) throw refusal(response.status, body, request.audience)
     const granted = tokenResponse.safeParse(body)
     if (!granted.success) {

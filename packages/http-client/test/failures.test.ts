@@ -28,7 +28,6 @@ async function meeting(answer: Parameters<typeof recorder>[0], context = {}): Pr
 describe('what a neighbour answers', () => {
   test.each<[number, object, string]>([
     [400, { code: 'validation_failed', detail: 'name: is too long' }, 'validation_failed'],
-    [401, { code: 'identity_header_mismatch', detail: 'X-User-ID.' }, 'identity_header_mismatch'],
     [403, { code: 'insufficient_permission', detail: 'memory.read is missing.' }, 'insufficient_permission'],
     [404, { code: 'not_found', detail: 'No thing 7.' }, 'not_found'],
     [409, { code: 'conflict', detail: 'There is one already.' }, 'conflict'],
@@ -46,7 +45,11 @@ describe('what a neighbour answers', () => {
     [400, 'not JSON', 'bad_request', 400],
     [404, JSON.stringify({ code: 'conflict' }), 'not_found', 404],
     [404, JSON.stringify({ code: 'constructor' }), 'not_found', 404],
+    [401, JSON.stringify({ code: 'invalid_token', detail: 'canary' }), 'upstream_failed', 502],
+    [401, JSON.stringify({ code: 'identity_header_mismatch', detail: 'canary' }), 'upstream_failed', 502],
     [402, '{}', 'bad_request', 400],
+    [405, JSON.stringify({ code: 'method_not_allowed', detail: 'canary' }), 'upstream_failed', 502],
+    [415, JSON.stringify({ code: 'unsupported_media_type', detail: 'canary' }), 'upstream_failed', 502],
     [500, JSON.stringify({ code: 'internal', detail: 'canary' }), 'upstream_failed', 502],
     [502, '', 'upstream_failed', 502],
     [501, '{}', 'upstream_failed', 502],
@@ -75,6 +78,88 @@ describe('what a neighbour answers', () => {
       http.internal('llm-proxy', neighbour.url).call(silent, { body: { name: 'x' } }),
     )
     expect(await call).toBeUndefined()
+  })
+})
+
+describe('a token that the neighbour does not accept', () => {
+  /** Takes only tokens whose number is at least `first`. */
+  const accepting = (first: number) =>
+    recorder((request, res) => {
+      const number = Number(/\d+$/.exec(request.headers.authorization ?? '')?.[0])
+      if (number >= first) res.end('{}')
+      else res.writeHead(401).end(JSON.stringify({ code: 'invalid_token', detail: 'An unknown key.' }))
+    })
+  const create = () =>
+    serving(() => http.internal('llm-proxy', neighbour.url).call(createThing, { body: { name: 'x' } }))
+
+  test('is replaced, and the call is made once more, even a POST: nothing was done yet', async () => {
+    neighbour = await accepting(2)
+    expect(await create()).toEqual({})
+    expect(neighbour.requests.map(({ body }) => body)).toEqual(['{"name":"x"}', '{"name":"x"}'])
+    await create()
+    expect([neighbour.requests.length, auth.requests.length]).toEqual([3, 2])
+  })
+
+  test('is tried no third time, and the user, whose token is fine, meets 502', async () => {
+    neighbour = await accepting(Number.POSITIVE_INFINITY)
+    expect(await thrown(create())).toMatchObject({ code: 'upstream_failed', downstreamStatus: 401 })
+    expect([neighbour.requests.length, auth.requests.length]).toEqual([2, 2])
+  })
+
+  test('leaves it to auth-service to say that the user’s own is not valid any more', async () => {
+    await auth.close()
+    let isRevoked = false
+    const token = { access_token: 't-1', token_type: 'Bearer', expires_in: 300, scope: '' }
+    const asked = await recorder((_request, res) => {
+      if (isRevoked) res.writeHead(400).end('{"error":"invalid_grant"}')
+      else res.end(JSON.stringify(token))
+      isRevoked = true
+    })
+    auth = { ...asked, asked: () => [] }
+    http = client({ AUTH_SERVICE_URL: auth.url })
+    neighbour = await accepting(2)
+    expect(await thrown(create())).toMatchObject({ code: 'invalid_token', status: 401 })
+  })
+
+  test('is the user’s to mend where it is the user’s own', async () => {
+    neighbour = await accepting(2)
+    http = client({ PROPAGATION_MODE: 'passthrough', PASSTHROUGH_HOSTS: '127.0.0.1' })
+    expect(await thrown(create())).toMatchObject({ code: 'invalid_token', message: 'An unknown key.' })
+    expect(neighbour.requests).toHaveLength(1)
+  })
+
+  test('is not kept for the next request that is sent on; the answer to this one is passed back', async () => {
+    neighbour = await accepting(2)
+    const statuses = []
+    for (let turn = 0; turn < 3; turn += 1) {
+      const { status, body } = await serving(() =>
+        http.internal('llm-proxy', neighbour.url).forward({ method: 'POST', path: '/', headers: {} }),
+      )
+      body.resume()
+      statuses.push(status)
+    }
+    expect(statuses).toEqual([401, 200, 200])
+    expect(auth.requests).toHaveLength(2)
+  })
+})
+
+describe('an answer that is too long', () => {
+  test('is 502, and no more of it is read', async () => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_MAX_ANSWER_BYTES: '1024' })
+    const closed = Promise.withResolvers<boolean>()
+    const error = await meeting((_request, res) => {
+      // Never ends: only giving it up can close the connection.
+      res.once('close', () => closed.resolve(true)).write('x'.repeat(1_025))
+    })
+    expect(error).toMatchObject({ code: 'upstream_failed', message: expect.stringContaining('1024 bytes') })
+    expect(await closed.promise).toBe(true)
+  })
+
+  test('is read to the end when it has just the most that is allowed', async () => {
+    http = client({ AUTH_SERVICE_URL: auth.url, CLIENT_MAX_ANSWER_BYTES: '1024' })
+    neighbour = await recorder((_request, res) => res.end(JSON.stringify({ id: 'x'.repeat(1_024 - 9) })))
+    const thing = await serving(() => http.internal('llm-proxy', neighbour.url).call(getThing, THING))
+    expect(thing.id).toHaveLength(1_015)
   })
 })
 

@@ -17,6 +17,7 @@ const source = (authServiceUrl: string, cacheSize = 100): TokenSource =>
     transport,
     timeoutMs: 5_000,
     renewBeforeMs: 15_000,
+    maxAnswerBytes: 100_000,
     cacheSize,
     now: () => now,
   })
@@ -86,6 +87,19 @@ describe('a token', () => {
   })
 })
 
+describe('a token that was not accepted', () => {
+  test('is forgotten, but never the newer one that another caller had in its place', async () => {
+    const tokens = source(auth.url)
+    const request = { audience: 'llm-proxy', subject }
+    const refused = await tokens.tokenFor(request)
+    tokens.forget(request, refused)
+    const newer = await tokens.tokenFor(request)
+    expect(newer).not.toBe(refused)
+    tokens.forget(request, refused)
+    expect(await tokens.tokenFor(request)).toBe(newer)
+  })
+})
+
 describe('a refusal', () => {
   test('is not remembered', async () => {
     let healthy = false
@@ -114,6 +128,8 @@ describe('a refusal', () => {
     [200, 'a page of HTML', 'upstream_failed', 502],
     [200, { access_token: 'canary' }, 'upstream_failed', 502],
     [302, '', 'upstream_failed', 502],
+    [401, 'a page of HTML', 'upstream_failed', 502],
+    [200, 'long'.repeat(25_001), 'upstream_failed', 502],
   ])('%i %j becomes %s', async (status, body, code, ours) => {
     const refusing = await recorder((_request, res) => {
       res.writeHead(status).end(typeof body === 'string' ? body : JSON.stringify(body))

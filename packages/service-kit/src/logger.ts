@@ -27,10 +27,32 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       mixin: correlation,
+      serializers: { err: (error: unknown) => errorFields(error) },
       hooks: { streamWrite: redact },
     },
     destination,
   )
+}
+
+const LOGGED_OF_ERRORS = ['message', 'stack', 'code', 'constraint', 'table', 'status']
+const DEEPEST_CAUSE = 5
+
+/**
+ * What a log line says of an error: these fields and no others. Errors of libraries carry the data they failed on (the
+ * `detail`, `where` and `internalQuery` of Postgres, the body of an answer), and people's data is not for a log.
+ */
+function errorFields(error: unknown, depth = 0): unknown {
+  if (typeof error !== 'object' || error === null) return error
+  const fields: Record<string, unknown> = { type: error instanceof Error ? error.constructor.name : 'Object' }
+  for (const name of LOGGED_OF_ERRORS) {
+    const value: unknown = Reflect.get(error, name)
+    if (typeof value === 'string' || typeof value === 'number') fields[name] = value
+  }
+  if (depth === DEEPEST_CAUSE) return fields
+  if ('cause' in error && error.cause !== undefined) fields.cause = errorFields(error.cause, depth + 1)
+  if (error instanceof AggregateError)
+    fields.errors = error.errors.slice(0, 5).map((each: unknown) => errorFields(each, depth + 1))
+  return fields
 }
 
 function correlation(): Record<string, string> {

@@ -70,6 +70,35 @@ describe('a log line holds no credential', () => {
     expect(line).toMatchObject({ err: { type: 'Error' } })
   })
 
+  test('nor the data that an error of Postgres carries, itself or as a cause', () => {
+    const postgres = Object.assign(
+      new Error('duplicate key value violates unique constraint "users_email_key"'),
+      {
+        code: '23505',
+        constraint: 'users_email_key',
+        table: 'users',
+        detail: 'Key (email)=(canary@example.org) already exists.',
+        where: 'COPY users, line 1: "canary"',
+        internalQuery: "select 'canary'",
+        hint: 'canary',
+        parameters: ['canary'],
+      },
+    )
+    const named = { code: '23505', constraint: 'users_email_key', table: 'users', message: postgres.message }
+    const { text, line } = logged({ err: new Error('outer', { cause: postgres }) })
+    expect(logged({ err: postgres }).line.err).toMatchObject({ type: 'Error', ...named })
+    expect(line.err).toMatchObject({ message: 'outer', stack: expect.any(String), cause: named })
+    const several = logged({ err: new AggregateError([postgres], 'both') })
+    expect(several.line.err).toMatchObject({ type: 'AggregateError', errors: [named] })
+    expect(text + several.text + logged(postgres).text).not.toContain('canary')
+  })
+
+  test('and an error that is its own cause ends somewhere', () => {
+    const error = new Error('round')
+    error.cause = error
+    expect(logged({ err: error }).text.match(/"type":"Error"/g)).toHaveLength(6)
+  })
+
   test('but counts of tokens, ids and ordinary words stay readable', () => {
     const { line } = logged(
       { usage: { total_tokens: 42 }, id: 'task_rt_1', url: 'http://h:80/a@b' },

@@ -1,5 +1,6 @@
 import type { Transaction } from '@waybill/database'
 import { sql } from 'kysely'
+import { comparableName } from '../account-name.ts'
 import type { Schema } from './schema.ts'
 
 type Tx = Transaction<Schema>
@@ -49,7 +50,7 @@ export async function findUserByName(
   return tx
     .selectFrom('users')
     .select([...PUBLIC, 'password_hash as passwordHash'])
-    .where(sql`lower(${sql.ref(column)})`, '=', sql`lower(${name})`)
+    .where(sql`lower(${sql.ref(column)})`, '=', comparableName(name))
     .executeTakeFirst()
 }
 

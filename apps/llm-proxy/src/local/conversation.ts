@@ -10,6 +10,9 @@ export const NOTHING_FOUND = 'Nothing in the given text answers this.'
 const SUMMARY_SENTENCES = 3
 const DIMENSIONS = 256
 
+/** Nearness only decides between paragraphs that share as many words: the beginning of a long one, in UTF-16 units, will do. */
+const EMBEDDED = 8192
+
 /** What finding the sentences of a paragraph costs beside its length, in UTF-16 units of text. */
 const SEGMENTER = 100
 
@@ -44,6 +47,8 @@ export async function replyTo(turns: readonly Turn[], signal?: AbortSignal): Pro
 
 /** A question shares every word with itself; it must not be its own answer. */
 function without(question: string, paragraph: string): string {
+  const unbroken = paragraph.split('\n').map((line) => line.trim())
+  if (!unbroken.join(' ').includes(question)) return paragraph
   const sentences = sentencesOf(paragraph)
   if (!sentences.includes(question)) return paragraph
   return sentences.filter((sentence) => sentence !== question).join('\n')
@@ -54,12 +59,13 @@ async function mostRelevant(
   paragraphs: string[],
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const asked = hashEmbedding(question, DIMENSIONS)
+  const embed = (text: string) => hashEmbedding(text.slice(0, EMBEDDED), DIMENSIONS)
+  const asked = embed(question)
   const pace = createPace(signal)
   const similar = new Map<string, number>()
   for (const paragraph of paragraphs) {
-    if (pace.isDue(paragraph.length)) await pace.pause()
-    similar.set(paragraph, cosine(asked, hashEmbedding(paragraph, DIMENSIONS)))
+    if (pace.isDue(Math.min(paragraph.length, EMBEDDED))) await pace.pause()
+    similar.set(paragraph, cosine(asked, embed(paragraph)))
   }
   const ranked = await rankByRelevance(
     question,

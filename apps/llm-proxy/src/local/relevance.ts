@@ -32,7 +32,8 @@ export function readQuestion(text: string): Question {
   const terms = new Map(distinct.map((term) => [term, weightOf(term)]))
   const longer = new Map<string, string[]>()
   for (const term of distinct) {
-    for (const beginning of beginningsOf(term)) longer.set(beginning, [...(longer.get(beginning) ?? []), term])
+    for (const beginning of beginningsOf(term))
+      longer.set(beginning, [...(longer.get(beginning) ?? []), term])
   }
   return { terms, weight: distinct.reduce((sum, term) => sum + weightOf(term), 0), longer }
 }

@@ -52,11 +52,14 @@ export function standsAlone(sentence: string): boolean {
 }
 
 function unbrokenLines(paragraph: string): string[] {
-  const lines: string[] = []
+  // Joined at the end: a line of many pieces that is joined piece by piece is copied as often.
+  const lines: string[][] = []
   for (const line of paragraph.split('\n')) {
-    const last = lines.at(-1)
-    if (last === undefined || OWN_LINE.test(line) || NO_SENTENCE.test(last)) lines.push(line.trim())
-    else lines[lines.length - 1] = `${last} ${line.trim()}`
+    const open = lines.at(-1)
+    const begin = open?.[0]
+    if (open === undefined || begin === undefined || OWN_LINE.test(line) || NO_SENTENCE.test(begin)) {
+      lines.push([line.trim()])
+    } else open.push(line.trim())
   }
-  return lines
+  return lines.map((pieces) => pieces.join(' '))
 }

@@ -35,17 +35,19 @@ export async function deleteOldKeys(tx: Tx, ageMs: number): Promise<void> {
   await tx.deleteFrom('idempotency_keys').where('created_at', '<', ago(ageMs)).execute()
 }
 
-/** Those abandoned more than `ageMs` ago, the longest first, `limit` at most. */
+/** Those abandoned more than `ageMs` ago, the longest first, `limit` at most, after the first `offset`. */
 export async function abandonedBaskets(
   tx: Tx,
-  { ageMs, limit }: { ageMs: number; limit: number },
+  { ageMs, limit, offset }: { ageMs: number; limit: number; offset: number },
 ): Promise<AbandonedBasket[]> {
   return tx
     .selectFrom('abandoned_baskets')
     .select(['workspace_id', 'basket_id'])
     .where('created_at', '<', ago(ageMs))
     .orderBy('created_at')
+    .orderBy('basket_id')
     .limit(limit)
+    .offset(offset)
     .execute()
 }
 
