@@ -49,6 +49,12 @@ export default {
       to: { path: PACKAGES(['http-client', 'database', 'dev-env', 'e2e']) },
     },
     {
+      name: 'the-client-of-users-runs-in-a-browser',
+      severity: 'error',
+      from: { path: '^packages/auth/src/client/' },
+      to: { pathNot: '^packages/auth/src/client/' },
+    },
+    {
       name: 'http-client-knows-no-database',
       severity: 'error',
       from: { path: '^packages/http-client/src' },
@@ -78,7 +84,12 @@ export default {
       from: { path: '^(apps|packages)/([^/]+)/' },
       to: {
         path: '^packages/([^/]+)/src/',
-        pathNot: ['^packages/$2/', '/src/index\\.ts$', '/src/register\\.ts$', '/src/testing/index\\.ts$'],
+        pathNot: [
+          '^packages/$2/',
+          '/src/index\\.ts$',
+          '/src/register\\.ts$',
+          '/src/(?:testing|client|grpc)/index\\.ts$',
+        ],
       },
     },
     {

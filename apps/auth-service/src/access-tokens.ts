@@ -1,9 +1,12 @@
 import { permissionsOf } from '@waybill/auth'
+import { Problem } from '@waybill/service-kit'
 import type { IssuedToken, Keyring } from './keyring.ts'
+import type { Revocations } from './revocations.ts'
 import type { SessionRow } from './store/sessions.ts'
 
 export interface UserTokenOptions {
   keyring: Keyring
+  revocations: Revocations
   issuer: string
   /** The platform's audience. */
   audience: string
@@ -13,24 +16,36 @@ export interface UserTokenOptions {
 }
 
 /** The client that people log in with, as `client_id` (RFC 9068) wants one. */
-const CLIENT_ID = 'waybill'
+export const USER_CLIENT_ID = 'waybill'
 
-/** The access token of a user's session (RFC 9068); it never outlives the session. */
-export async function userToken(session: SessionRow, options: UserTokenOptions): Promise<IssuedToken> {
-  const { keyring, issuer, audience, lifetimeSeconds, now } = options
-  const remainingSeconds = Math.floor((session.expiresAt.getTime() - now()) / 1000)
-  return keyring.sign({
+/**
+ * The access token of a user's session (RFC 9068); it never outlives the session. What it says of the user is read anew,
+ * together with when it may have been issued, so that a change of the user and this token cannot miss each other.
+ * @throws Problem invalid_token when the user has been disabled
+ */
+export async function userToken(
+  session: Pick<SessionRow, 'id' | 'userId' | 'expiresAt'>,
+  options: UserTokenOptions,
+): Promise<IssuedToken> {
+  const { keyring, revocations, issuer, audience, lifetimeSeconds, now } = options
+  const decidedAt = now() / 1000
+  const user = await revocations.atIssue(session.userId)
+  if (!user) throw new Problem('invalid_token', 'The session has ended.')
+  const remainingSeconds = Math.floor(session.expiresAt.getTime() / 1000 - decidedAt)
+  const grant = {
     claims: {
       iss: issuer,
       aud: audience,
       sub: session.userId,
-      client_id: CLIENT_ID,
-      principal: 'user',
-      scope: permissionsOf(session.role).join(' '),
-      role: session.role,
-      email: session.email,
+      client_id: USER_CLIENT_ID,
+      principal: 'user' as const,
+      scope: permissionsOf(user.role).join(' '),
+      role: user.role,
+      email: user.email,
+      tier: user.tier,
       sid: session.id,
     },
     lifetimeSeconds: Math.max(1, Math.min(lifetimeSeconds, remainingSeconds)),
-  })
+  }
+  return keyring.sign(grant, { decidedAt, earliestIssue: user.earliestIssue })
 }

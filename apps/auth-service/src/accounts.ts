@@ -2,12 +2,15 @@ import { isUniqueViolation, recordAudit } from '@waybill/database'
 import type { Database } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
+import { ATTRIBUTE, countEvent, METRIC } from '@waybill/telemetry'
 import type { Limits } from './limits.ts'
+import type { Lockout } from './lockout.ts'
+import type { PasswordPolicy } from './password-policy.ts'
 import type { Passwords } from './passwords.ts'
 import { justProved } from './principals.ts'
 import type { OpenSession, Sessions } from './sessions.ts'
 import type { Schema } from './store/schema.ts'
-import { findUser, findUserByName, insertUser } from './store/users.ts'
+import { findUser, findUserByName, holdCredentials, insertUser, replacePasswordHash } from './store/users.ts'
 import type { User } from './store/users.ts'
 
 interface Registration {
@@ -18,14 +21,17 @@ interface Registration {
 }
 
 export interface Accounts {
-  /** A new user, of the role user. @throws Problem conflict when the username or the e-mail address is taken */
+  /**
+   * A new user, of the role user.
+   * @throws Problem validation_failed for a poor password; conflict when the username or the e-mail address is taken
+   */
   register(registration: Registration): Promise<User>
   /**
    * A new session for the user of that username or e-mail address.
-   * @throws Problem invalid_credentials, the same whether there is such a user or not, and whether the password is wrong
-   * or too many were tried under both names together
+   * @throws Problem invalid_credentials, the same whether there is such a user or not, and whether it is disabled, the
+   * password is wrong or too many were tried under both names together; rate_limited while the name or address is locked
    */
-  logIn(name: string, password: string): Promise<OpenSession>
+  logIn(name: string, password: string, address: string): Promise<OpenSession>
   /** The user who asks. @throws Problem not_found when it is gone */
   profile(principal: UserPrincipal): Promise<User>
 }
@@ -33,14 +39,18 @@ export interface Accounts {
 export interface AccountsOptions {
   database: Database<Schema>
   passwords: Passwords
-  sessions: Sessions
+  policy: PasswordPolicy
+  sessions: Pick<Sessions, 'open'>
   limits: Pick<Limits, 'allowsAttempt'>
+  lockout: Pick<Lockout, 'attempt'>
 }
 
 /** One password is hashed on every way in, outside any transaction: no connection waits for it. */
-export function createAccounts({ database, passwords, sessions, limits }: AccountsOptions): Accounts {
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { database, passwords, policy, sessions, limits, lockout } = options
   return {
     async register({ username, email, password, fullName = null }) {
+      policy.require(password, { username, email }, 'password')
       const passwordHash = await passwords.hash(password)
       try {
         return await database.withoutPrincipal(async (tx) => {
@@ -59,28 +69,39 @@ export function createAccounts({ database, passwords, sessions, limits }: Accoun
       }
     },
 
-    async logIn(name, password) {
-      const user = await database.withoutPrincipal((tx) => findUserByName(tx, name), { readOnly: true })
-      const isAllowed = user !== undefined && (await limits.allowsAttempt(user.id))
-      const kept = isAllowed ? user.passwordHash : undefined
-      if (!(await passwords.matches(kept, password)) || !user) {
-        await recordFailure(database, user)
-        throw new Problem('invalid_credentials', 'The name or the password is wrong.', {
-          // RFC 6750's `error` would speak of a token, and none was sent.
-          headers: { 'WWW-Authenticate': 'Bearer realm="waybill"' },
-        })
+    async logIn(name, password, address) {
+      const attempt = await lockout.attempt(name, address)
+      if (!attempt.admitted) {
+        // As much work as for a name that is not locked, although the answer tells already that this one is.
+        await passwords.matches(undefined, password)
+        throw locked(attempt.retrySeconds)
       }
-      return database.withoutPrincipal(async (tx) => {
-        const { id: userId, username, email, role } = user
-        const session = await sessions.open(tx, { userId, username, email, role })
+      const user = await database.withoutPrincipal((tx) => findUserByName(tx, name), { readOnly: true })
+      const isAllowed = user?.disabledAt === null && (await limits.allowsAttempt(user.id))
+      const kept = isAllowed ? user.passwordHash : undefined
+      if (!(await passwords.matches(kept, password)) || !user || kept === undefined) {
+        await recordFailure(database, user)
+        throw wrongPassword('The name or the password is wrong.')
+      }
+      const next = passwords.isOutdated(kept) ? await renewed(passwords, password) : undefined
+      await attempt.succeed()
+      const session = await database.withoutPrincipal(async (tx) => {
+        // Changed while the hash was computed: the password that was right is not any more.
+        if (!(await holdCredentials(tx, user))) return undefined
+        if (next !== undefined) await replacePasswordHash(tx, user.id, { kept, next })
+        const { id: userId, username, email, role, tier } = user
+        const opened = await sessions.open(tx, { userId, username, email, role, tier })
         await recordAudit(tx, {
           action: 'session.login',
-          resource: `session/${session.id}`,
+          resource: `session/${opened.id}`,
           outcome: 'success',
           principal: justProved(user),
         })
-        return session
+        return opened
       })
+      if (!session) throw wrongPassword('The name or the password is wrong.')
+      countEvent(METRIC.login, { [ATTRIBUTE.outcome]: 'success' })
+      return session
     },
 
     async profile(principal) {
@@ -93,8 +114,32 @@ export function createAccounts({ database, passwords, sessions, limits }: Accoun
   }
 }
 
+/** 401 without RFC 6750's `error`, which would speak of a token that is at fault. */
+export function wrongPassword(detail: string): Problem {
+  return new Problem('invalid_credentials', detail, {
+    headers: { 'WWW-Authenticate': 'Bearer realm="waybill"' },
+  })
+}
+
+/** The same words as for a limit that is used up. */
+export function locked(retrySeconds: number): Problem {
+  countEvent(METRIC.lockout)
+  return new Problem('rate_limited', 'Too many attempts. Try again later.', {
+    headers: { 'Retry-After': String(retrySeconds) },
+  })
+}
+
+/** A hash with the parameters of now; another day when too many are waiting. */
+async function renewed(passwords: Passwords, password: string): Promise<string | undefined> {
+  return passwords.hash(password).catch((error: unknown) => {
+    if (error instanceof Problem && error.code === 'unavailable') return undefined
+    throw error
+  })
+}
+
 /** Not the name that was typed where there is no such user: people type their password there. */
 async function recordFailure(database: Database<Schema>, user: User | undefined): Promise<void> {
+  countEvent(METRIC.login, { [ATTRIBUTE.outcome]: 'failure' })
   await database.withoutPrincipal((tx) =>
     recordAudit(tx, {
       action: 'session.login',

@@ -1,29 +1,19 @@
-import { availableParallelism } from 'node:os'
-import { createServiceAuth } from '@waybill/auth'
+import type { IncomingMessage } from 'node:http'
+import { createServiceAuth, presentedIn } from '@waybill/auth'
 import { openDatabase } from '@waybill/database'
-import { createLogger, createService } from '@waybill/service-kit'
+import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
-import { userToken } from './access-tokens.ts'
-import { createAccounts } from './accounts.ts'
-import { auditedGrants } from './audited-grants.ts'
 import { withLiveSession } from './authenticate.ts'
 import type { Config } from './config.ts'
-import { createGrants } from './grants.ts'
-import { createKeyring } from './keyring.ts'
-import { createLimits } from './limits.ts'
-import { createPasswords } from './passwords.ts'
+import { createIssuing } from './issuing.ts'
+import { createPeople } from './people.ts'
 import { createRefreshTokens } from './refresh-token.ts'
-import { accountRoutes } from './routes/accounts.ts'
-import { keyRoutes } from './routes/keys.ts'
-import { sessionRoutes } from './routes/sessions.ts'
-import { tokenRoutes } from './routes/token.ts'
-import { createSemaphore } from './semaphore.ts'
-import { createServiceClients } from './service-clients.ts'
-import { createSessions } from './sessions.ts'
+import { createRevocations } from './revocations.ts'
+import { issuingRoutes } from './routes/issuing.ts'
+import { peopleRoutes } from './routes/people.ts'
 import type { Schema } from './store/schema.ts'
 
 const NAME = 'auth-service'
-const HOUR_SECONDS = 3600
 
 export interface Dependencies {
   logger: Logger
@@ -34,67 +24,53 @@ export interface Dependencies {
 /** The issuer: whoever else verifies its tokens fetches its keys, and it alone has them at hand. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const { logger: log = createLogger({ service: NAME, level: config.LOG_LEVEL }), now = Date.now } = overrides
-  const { AUTH_ISSUER: issuer, PLATFORM_AUDIENCE: platformAudience } = config
   const encryptionKey = config.SIGNING_KEY_ENCRYPTION_KEY
 
   const migrations = new URL('../migrations/', import.meta.url)
   const database = openDatabase<Schema>({ config, migrations, log, service: NAME })
-  const keyring = createKeyring({ database, encryptionKey, now })
-  const sessions = createSessions({
-    database,
-    refreshTokens: createRefreshTokens(encryptionKey),
-    lifetimeDays: config.REFRESH_TOKEN_EXPIRATION_DAYS,
-    graceSeconds: config.REFRESH_GRACE_SECONDS,
+  const revocations = createRevocations({
+    ...{ database, log, now },
+    lifetimeSeconds: config.MAX_TOKEN_LIFETIME_SECONDS + config.CLOCK_SKEW_SECONDS,
+    skewSeconds: config.CLOCK_SKEW_SECONDS,
   })
-  const hashing = createSemaphore({
-    permits: config.PASSWORD_HASH_CONCURRENCY || availableParallelism(),
-    queue: config.PASSWORD_HASH_QUEUE,
-    what: 'The checking of passwords',
+  const refreshTokens = createRefreshTokens(encryptionKey)
+  const people = createPeople({ config, database, refreshTokens, revocations, log, now })
+  const tls = openTls({ service: NAME, config, logger: log })
+  const issuing = createIssuing({
+    ...{ name: NAME, config, database, refreshTokens, revocations, log, now },
+    resolveKey: people.resolveKey,
   })
-  const limits = createLimits({
-    loginsPerMinute: config.LOGIN_LIMIT_PER_MINUTE,
-    loginsPerMinuteAndAddress: config.LOGIN_ADDRESS_LIMIT_PER_MINUTE || 4 * config.LOGIN_LIMIT_PER_MINUTE,
-    registrationsPerHour: config.REGISTRATION_LIMIT_PER_HOUR,
+  const { keyring, issuer } = issuing
+  const auth = createServiceAuth({
+    ...{ config, issuer, log, now, tls, keys: keyring },
+    audiences: [NAME, config.PLATFORM_AUDIENCE],
   })
-  const accounts = createAccounts({ database, passwords: createPasswords(hashing), sessions, limits })
-  const grants = createGrants({
-    ...{ keyring, sessions, now },
-    rules: {
-      ...{ issuer, platformAudience },
-      onBehalfOfSeconds: config.ON_BEHALF_OF_SECONDS,
-      serviceTokenSeconds: config.SERVICE_TOKEN_SECONDS,
-      maxDepth: config.DELEGATION_MAX_DEPTH,
-      skewSeconds: config.CLOCK_SKEW_SECONDS,
-      maxLifetimeSeconds: config.MAX_TOKEN_LIFETIME_SECONDS,
-    },
-  })
-  const audiences = [NAME, platformAudience]
-  const { authenticate } = createServiceAuth({ config, keys: keyring, audiences, now })
-  const forUsers = {
-    ...{ keyring, issuer, now },
-    audience: platformAudience,
-    lifetimeSeconds: Math.max(1, Math.round(config.JWT_EXPIRATION_HOURS * HOUR_SECONDS)),
-  }
+  const peerOf = ({ socket }: IncomingMessage) => auth.peers.peerOf(socket)
+  const authenticate = withLiveSession(auth.authenticate, people.rooms.sessions)
+  const authenticateStranger = withLiveSession(
+    (req) => auth.credentials.verify({ ...presentedIn(req.rawHeaders, peerOf(req)), identity: {} }),
+    people.rooms.sessions,
+  )
 
   return createService({
     name: NAME,
     config,
     logger: log,
-    authenticate: withLiveSession(authenticate, sessions),
+    auth: { ...auth, authenticate },
+    throttle: people.throttle,
+    denied: people.denied,
+    tls,
     routes: [
-      ...accountRoutes({ accounts, limits }),
-      ...sessionRoutes({
-        ...{ accounts, sessions, limits },
-        accessTokenFor: (session) => userToken(session, forUsers),
-      }),
-      ...tokenRoutes({
-        clients: createServiceClients(config.SERVICE_CLIENTS),
-        grants: auditedGrants(grants, database),
-      }),
-      ...keyRoutes({ keyring, maxAgeSeconds: config.JWKS_MAX_AGE_SECONDS }),
+      ...peopleRoutes(people.rooms, issuing.accessTokenFor),
+      ...issuingRoutes({ ...{ issuing, config, peerOf }, authenticate: authenticateStranger }),
     ],
-    starting: [(signal) => database.start(signal), () => keyring.load()],
+    starting: [
+      (signal) => database.start(signal),
+      (signal) => keyring.start(signal),
+      (signal) => revocations.start(signal),
+      ...people.starting,
+    ],
     readiness: { database: () => database.check() },
-    closing: [() => database.close()],
+    closing: [() => people.close(), () => revocations.close(), () => keyring.close(), () => database.close()],
   })
 }

@@ -1,7 +1,8 @@
 import { authEnv } from '@waybill/auth'
 import { databaseEnv } from '@waybill/database'
-import { env, serviceEnv } from '@waybill/service-kit'
+import { env, serviceEnv, throttleEnv } from '@waybill/service-kit'
 import { z } from 'zod'
+import { accountsEnv, isWholeFirstAdmin } from './accounts-env.ts'
 import { clientHashes, encryptionKey } from './config-values.ts'
 
 const DEFAULT_PORT = 8005
@@ -14,6 +15,8 @@ export const configSchema = z
       .describe('Another name for PORT; PORT wins where both are set'),
     ...authEnv,
     ...databaseEnv,
+    ...throttleEnv,
+    ...accountsEnv,
     SIGNING_KEY_ENCRYPTION_KEY: encryptionKey().describe(
       'Encrypts the signing keys in the database, and authenticates refresh tokens: 32 random bytes in base64',
     ),
@@ -51,10 +54,27 @@ export const configSchema = z
       .describe('Accounts tried to be made from one address'),
     PASSWORD_HASH_CONCURRENCY: env
       .int({ min: 0, max: 64, default: 0 })
-      .describe('Passwords hashed at the same time, 19 MiB each; 0 is one per core'),
+      .describe('Passwords hashed at the same time, PASSWORD_HASH_MEMORY_KIB each; 0 is one per core'),
     PASSWORD_HASH_QUEUE: env
       .int({ min: 0, max: 10_000, default: 32 })
       .describe('Passwords waiting to be hashed; further ones are answered 503'),
+    AUTH_SERVICE_PUBLIC_URL: env
+      .url('')
+      .describe('Where clients reach this service, for its metadata; empty: `http://127.0.0.1` and the port'),
+    SIGNING_KEY_ROTATION_HOURS: env
+      .number({ min: 1 / 3600, max: 24 * 366, default: 720 })
+      .describe('For how long a key signs before the next one does, in hours'),
+    SIGNING_KEY_PUBLISH_SECONDS: env
+      .int({ min: 0, max: 30 * 86_400, default: 3600 })
+      .describe(
+        'For how long a key is published at least before it signs, in seconds; more than any JWKS_REFRESH_SECONDS',
+      ),
+    SIGNING_KEY_RELOAD_SECONDS: env
+      .int({ min: 1, max: 60, default: 5 })
+      .describe('How often each instance reads the signing keys, in seconds'),
+    REVOCATION_FOLLOWERS_PER_SERVICE: env
+      .int({ min: 1, max: 10_000, default: 64 })
+      .describe('How many requests of one service may wait for revocations; further ones are answered 429'),
     JWKS_MAX_AGE_SECONDS: env
       .int({ min: 0, max: 3600, default: 60 })
       .describe('How long the published keys may be cached, in seconds'),
@@ -62,6 +82,10 @@ export const configSchema = z
   .refine((config) => config.JWT_EXPIRATION_HOURS * 3600 <= config.MAX_TOKEN_LIFETIME_SECONDS, {
     path: ['JWT_EXPIRATION_HOURS'],
     error: 'is longer than MAX_TOKEN_LIFETIME_SECONDS, so no service would believe the tokens',
+  })
+  .refine(isWholeFirstAdmin, {
+    path: ['BOOTSTRAP_ADMIN_PASSWORD'],
+    error: 'must be set together with BOOTSTRAP_ADMIN_USERNAME and BOOTSTRAP_ADMIN_EMAIL, or none of them',
   })
 
 export type Config = z.output<typeof configSchema>

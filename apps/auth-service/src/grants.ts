@@ -1,13 +1,19 @@
-import { createVerifier, delegate, DELEGATION, GrantError } from '@waybill/auth'
-import type { AccessTokenClaims, Verifier } from '@waybill/auth'
+import { delegate, DELEGATION, GrantError } from '@waybill/auth'
+import type { AccessTokenClaims } from '@waybill/auth'
 import { Problem } from '@waybill/service-kit'
-import type { Secret } from '@waybill/service-kit'
+import type { Credential } from '@waybill/service-kit'
 import type { IssuedToken, Keyring } from './keyring.ts'
-import type { Sessions } from './sessions.ts'
+import type { Subjects } from './subjects.ts'
+
+/** A service that has proved who it is. */
+export interface Client {
+  name: string
+  /** Of the certificate that it proved it with, to which its tokens are then bound (RFC 8705). */
+  thumbprint?: string | undefined
+}
 
 export interface GrantRequest {
-  /** The service that asks, which has proved who it is. */
-  client: string
+  client: Client
   audience: string
   /** The permissions asked for; everything that can be had when absent. */
   scope?: readonly string[] | undefined
@@ -15,8 +21,8 @@ export interface GrantRequest {
 }
 
 interface ExchangeRequest extends GrantRequest {
-  /** The access token of whom the client acts for. */
-  subjectToken: Secret
+  /** The access token or the API key of whom the client acts for. */
+  subject: Credential
 }
 
 export interface GrantedToken extends IssuedToken {
@@ -30,8 +36,6 @@ interface GrantRules {
   onBehalfOfSeconds: number
   serviceTokenSeconds: number
   maxDepth: number
-  skewSeconds: number
-  maxLifetimeSeconds: number
 }
 
 export interface Grants {
@@ -43,49 +47,24 @@ export interface Grants {
 
 export interface GrantsOptions {
   keyring: Keyring
-  sessions: Sessions
+  subjects: Subjects
   rules: GrantRules
   /** Milliseconds since the epoch. */
   now: () => number
 }
 
-export function createGrants({ keyring, sessions, rules, now }: GrantsOptions): Grants {
+export function createGrants({ keyring, subjects, rules, now }: GrantsOptions): Grants {
   const { issuer, platformAudience, maxDepth } = rules
-
-  /** One per service: a token for somebody else is no subject token, so each believes its own audience. */
-  const verifiers = new Map<string, Verifier>()
-  const verifierFor = (client: string): Verifier => {
-    const known = verifiers.get(client)
-    if (known) return known
-    const verifier = createVerifier({
-      keys: keyring,
-      issuer,
-      audiences: [client, platformAudience],
-      skewSeconds: rules.skewSeconds,
-      maxLifetimeSeconds: rules.maxLifetimeSeconds,
-      cacheSize: 0,
-      now,
-    })
-    verifiers.set(client, verifier)
-    return verifier
-  }
-
-  const verifySubject = async (client: string, token: Secret): Promise<AccessTokenClaims> => {
-    const claims = await verifierFor(client).verify(token.reveal()).catch(asInvalidGrant)
-    if (claims.principal === 'user' && !(claims.sid !== undefined && (await sessions.isLive(claims.sid)))) {
-      throw new GrantError('invalid_grant', 'The session of the subject token has ended.')
-    }
-    return claims
-  }
 
   return {
     async clientCredentials({ client, audience, scope, workspaceId }) {
-      const delegation = Object.hasOwn(DELEGATION, client) ? DELEGATION[client] : undefined
+      const { name } = client
+      const delegation = Object.hasOwn(DELEGATION, name) ? DELEGATION[name] : undefined
       if (!delegation || !Object.hasOwn(delegation.audiences, audience)) {
-        throw new GrantError('invalid_target', `${client} may not call ${audience}.`)
+        throw new GrantError('invalid_target', `${name} may not call ${audience}.`)
       }
       if (workspaceId !== undefined && !delegation.assertsWorkspace) {
-        throw new GrantError('invalid_request', `${client} may not name a workspace.`)
+        throw new GrantError('invalid_request', `${name} may not name a workspace.`)
       }
       if (scope !== undefined && scope.length > 0) {
         throw new GrantError('invalid_scope', 'A service holds no permissions in its own name.')
@@ -93,20 +72,26 @@ export function createGrants({ keyring, sessions, rules, now }: GrantsOptions): 
       const claims = {
         iss: issuer,
         aud: audience,
-        sub: client,
-        client_id: client,
+        sub: name,
+        client_id: name,
         principal: 'service' as const,
         scope: '',
         ...(workspaceId !== undefined && { workspace_id: workspaceId }),
+        ...bound(client),
       }
       return { ...(await keyring.sign({ claims, lifetimeSeconds: rules.serviceTokenSeconds })), scope: '' }
     },
 
-    async exchange({ client, audience, scope, workspaceId, subjectToken }) {
-      const subject = await verifySubject(client, subjectToken)
+    async exchange({ client, audience, scope, workspaceId, subject }) {
+      // Before the subject is looked at: a token that was decided on before a revocation must not look newer than it.
+      const decidedAt = now() / 1000
+      const { claims, earliestIssue } = await subjects
+        .ofExchange(client.name, subject, decidedAt)
+        .catch(asInvalidGrant)
+      const { cnf: _boundToItsBearer, ...kept } = claims
       const grant = delegate(
         {
-          ...{ subject, actor: client, audience },
+          ...{ subject: kept, actor: client.name, audience },
           ...(scope !== undefined && { scope }),
           ...(workspaceId !== undefined && { workspaceId }),
         },
@@ -114,12 +99,17 @@ export function createGrants({ keyring, sessions, rules, now }: GrantsOptions): 
           policy: DELEGATION,
           ...{ issuer, platformAudience, maxDepth },
           lifetimeSeconds: rules.onBehalfOfSeconds,
-          nowSeconds: now() / 1000,
+          nowSeconds: decidedAt,
         },
       )
-      return { ...(await keyring.sign(grant)), scope: grant.claims.scope }
+      const issue = { ...grant, claims: { ...grant.claims, ...bound(client) } }
+      return { ...(await keyring.sign(issue, { decidedAt, earliestIssue })), scope: grant.claims.scope }
     },
   }
+}
+
+function bound({ thumbprint }: Client): Pick<AccessTokenClaims, 'cnf'> {
+  return thumbprint === undefined ? {} : { cnf: { 'x5t#S256': thumbprint } }
 }
 
 /**

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { hash, verify } from '@node-rs/argon2'
+import { hash, parseOptions, verify } from '@node-rs/argon2'
 import { requestContext } from '@waybill/service-kit'
 import { SPAN, withSpan } from '@waybill/telemetry'
 import type { Semaphore } from './semaphore.ts'
 
-/** The argon2id of OWASP's password storage recommendation: 19 MiB (in KiB here), two passes, one lane. */
-const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 } as const
+export interface HashParameters {
+  memoryKib: number
+  passes: number
+  lanes: number
+}
 
 export interface Passwords {
   /** The PHC string to keep for `password`. @throws Problem unavailable (503) when too many are being hashed */
@@ -16,11 +19,17 @@ export interface Passwords {
    * @throws Problem unavailable (503) when too many are being hashed
    */
   matches(kept: string | undefined, password: string): Promise<boolean>
+  /** Whether `kept` was made with other parameters than those of now. */
+  isOutdated(kept: string): boolean
 }
 
+const OUTPUT_BYTES = 32
+const SALT_BYTES = 16
+
 /** argon2id, one hash for every call, only as many at a time as `semaphore` lets through. */
-export function createPasswords(semaphore: Semaphore): Passwords {
-  const decoy = decoyHash()
+export function createPasswords(semaphore: Semaphore, parameters: HashParameters): Passwords {
+  const { memoryKib: memoryCost, passes: timeCost, lanes: parallelism } = parameters
+  const decoy = decoyHash(parameters)
   const work = <T>(compute: () => Promise<T>): Promise<T> =>
     withSpan(SPAN.passwordHash, {}, () =>
       semaphore.run(() => {
@@ -30,10 +39,15 @@ export function createPasswords(semaphore: Semaphore): Passwords {
       }),
     )
   return {
-    hash: (password) => work(() => hash(normal(password), PARAMETERS)),
+    hash: (password) =>
+      work(() => hash(normal(password), { memoryCost, timeCost, parallelism, outputLen: OUTPUT_BYTES })),
     async matches(kept, password) {
       const equal = await work(() => verify(kept ?? decoy, normal(password)))
       return equal && kept !== undefined
+    },
+    isOutdated(kept) {
+      const made = parseOptions(kept)
+      return made.memoryCost !== memoryCost || made.timeCost !== timeCost || made.parallelism !== parallelism
     },
   }
 }
@@ -44,10 +58,9 @@ function normal(password: string): string {
 }
 
 /** Looks like the hash of a password, with the parameters of today, and is random: no password is known to match. */
-function decoyHash(): string {
-  const { memoryCost, timeCost, parallelism, outputLen } = PARAMETERS
-  const [salt, digest] = [16, outputLen].map((bytes) =>
+function decoyHash({ memoryKib, passes, lanes }: HashParameters): string {
+  const [salt, digest] = [SALT_BYTES, OUTPUT_BYTES].map((bytes) =>
     randomBytes(bytes).toString('base64').replace(/=+$/, ''),
   )
-  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${String(salt)}$${String(digest)}`
+  return `$argon2id$v=19$m=${memoryKib},t=${passes},p=${lanes}$${String(salt)}$${String(digest)}`
 }

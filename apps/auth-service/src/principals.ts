@@ -1,4 +1,5 @@
 import { permissionsOf } from '@waybill/auth'
+import type { Client } from './grants.ts'
 import type { ServicePrincipal, UserPrincipal } from '@waybill/service-kit'
 
 /** The user who has proved in this very request who it is, for the audit: no token of it was sent yet. */
@@ -7,7 +8,8 @@ export function justProved(user: { id: string; email: string; role: string }): U
   return { kind: 'user', userId, email, role, permissions: permissionsOf(role), actors: [], via: 'session' }
 }
 
-/** The service that has proved with its secret who it is. */
-export function serviceClient(service: string): ServicePrincipal {
-  return { kind: 'service', service, permissions: [], actors: [], via: 'service-secret' }
+/** The service that has proved who it is, with its secret or with its certificate. */
+export function serviceClient({ name, thumbprint }: Client): ServicePrincipal {
+  const via = thumbprint === undefined ? 'service-secret' : 'mtls'
+  return { kind: 'service', service: name, permissions: [], actors: [], via }
 }

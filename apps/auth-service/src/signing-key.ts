@@ -1,5 +1,6 @@
+import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { SigningKey, VerificationKey } from '@waybill/auth'
-import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
+import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose'
 import { z } from 'zod'
 import { seal, unseal } from './key-encryption.ts'
 import type { SealedKey } from './store/keys.ts'
@@ -21,7 +22,9 @@ export interface KeyPair {
 }
 
 /** A new ES256 key, sealed; its id is its thumbprint (RFC 7638). */
-export async function generateSealedKey(encryptionKey: Buffer): Promise<Omit<SealedKey, 'state'>> {
+export async function generateSealedKey(
+  encryptionKey: Buffer,
+): Promise<Pick<SealedKey, 'kid' | 'alg' | 'sealed'>> {
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true })
   const jwk = privateJwk.parse(await exportJWK(privateKey))
   const kid = await calculateJwkThumbprint(jwk)
@@ -29,21 +32,15 @@ export async function generateSealedKey(encryptionKey: Buffer): Promise<Omit<Sea
 }
 
 /** Both halves of a sealed key. @throws Error when it was sealed with another key or has been tampered with */
-export async function openSealedKey(
+export function openSealedKey(
   encryptionKey: Buffer,
-  { kid, alg, sealed }: SealedKey,
-): Promise<KeyPair> {
+  { kid, alg, sealed }: Pick<SealedKey, 'kid' | 'alg' | 'sealed'>,
+): KeyPair {
   const jwk = privateJwk.parse(JSON.parse(unseal(encryptionKey, kid, sealed).toString()))
   const publicHalf = publicJwk.parse(jwk)
   return {
-    signing: { kid, alg, privateKey: await importKey(jwk, alg) },
-    verification: { kid, alg, key: await importKey(publicHalf, alg) },
+    signing: { kid, alg, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }) },
+    verification: { kid, alg, key: createPublicKey({ key: publicHalf, format: 'jwk' }) },
     published: { ...publicHalf, kid, alg, use: 'sig' },
   }
-}
-
-async function importKey(jwk: z.output<typeof publicJwk>, alg: string): Promise<SigningKey['privateKey']> {
-  const key = await importJWK(jwk, alg)
-  if (key instanceof Uint8Array) throw new TypeError('not an asymmetric key')
-  return key
 }

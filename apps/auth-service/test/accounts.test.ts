@@ -20,6 +20,7 @@ describe('register, log in, me (seed 002)', () => {
       email: 'john@example.com',
       full_name: 'John Doe',
       role: 'user',
+      tier: 'standard',
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
     })
 
@@ -106,10 +107,11 @@ describe('register, log in, me (seed 002)', () => {
   it('the database itself refuses a service that would set a role', async () => {
     const rows = await setting.admin(
       `select has_column_privilege('auth_service', 'users', 'role', 'insert') as insert,
-         has_any_column_privilege('auth_service', 'users', 'update') as update,
+         has_column_privilege('auth_service', 'users', 'role', 'update') as update,
+         has_column_privilege('auth_service', 'users', 'disabled_at', 'update') as disable,
          has_column_privilege('auth_service_user', 'users', 'password_hash', 'select') as hash`,
     )
-    expect(rows).toEqual([{ insert: false, update: false, hash: false }])
+    expect(rows).toEqual([{ insert: false, update: false, disable: false, hash: false }])
   })
 })
 

@@ -1,6 +1,6 @@
 import supertest from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { addressBlock } from '../src/address-block.ts'
+import { addressBlock } from '@waybill/service-kit'
 import { comparable, PASSWORD, startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
 

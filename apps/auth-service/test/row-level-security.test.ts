@@ -30,9 +30,9 @@ afterAll(async () => {
 })
 
 /** The first column of what a statement gives in a request of `who`. */
-async function as(who: Session, statement: string): Promise<unknown[]> {
+async function as(who: Session, statement: string, permissions: string[] = []): Promise<unknown[]> {
   const principal: UserPrincipal = {
-    ...{ kind: 'user', userId: who.user_id, role: 'user', permissions: [], actors: [], via: 'jwt' },
+    ...{ kind: 'user', userId: who.user_id, role: 'user', permissions, actors: [], via: 'jwt' },
   }
   const { rows } = await database.withPrincipal(principal, (tx) =>
     sql<Record<string, unknown>>`${sql.raw(statement)}`.execute(tx),
@@ -61,13 +61,38 @@ it.each([
   ['refresh hashes', 'select refresh_hash from sessions'],
   ['signing keys', 'select sealed from signing_keys'],
   ['the audit', 'select actor from audit'],
+  ['wrong passwords', 'select failures from login_locks'],
+  ['former passwords', 'select password_hash from password_history'],
+  ['the hashes of API keys', 'select hash from api_keys'],
 ])('a request cannot read %s', async (_, statement) => {
   await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })
 })
 
+it('a request changes nobody’s role, its own included, and the tier and the lock neither', async () => {
+  const change = `update users set role = 'admin', tier = 'premium', disabled_at = now() returning id`
+  expect(await as(alice, change)).toEqual([])
+})
+
+it('only a request that holds auth.admin sees other users and their sessions', async () => {
+  for (const permissions of [['*'], ['auth.*'], ['auth.admin']]) {
+    expect(await as(alice, 'select id from users', permissions)).toContain(bob.user_id)
+    expect(await as(alice, 'select user_id from sessions', permissions)).toContain(bob.user_id)
+  }
+  for (const permissions of [['auth.administer'], ['tasks.*'], []])
+    expect(await as(alice, 'select id from users', permissions)).toEqual([alice.user_id])
+})
+
 it.each([
-  ['its role', `update users set role = 'admin'`],
   ['a new user', `insert into users (username, email, password_hash) values ('x', 'x', 'x')`],
+  [
+    'an administrator',
+    `insert into users (username, email, role, password_hash) values ('x', 'x', 'admin', 'x')`,
+  ],
+  [
+    'a key that lasts for somebody else',
+    `insert into api_keys (user_id, name, prefix, hash, permissions, expires_at)
+    select 'somebody', 'x', 'x', 'x', '{*}', 'infinity'`,
+  ],
   ['a session that lasts', `update sessions set expires_at = 'infinity'`],
 ])('a request cannot write %s', async (_, statement) => {
   await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })

@@ -30,6 +30,9 @@ export function environmentOn(postgres: TestPostgres): Record<string, string> {
     ),
     LOGIN_LIMIT_PER_MINUTE: '100000',
     REGISTRATION_LIMIT_PER_HOUR: '100000',
+    LOGIN_LOCK_AFTER: '100000',
+    LOGIN_LOCK_ADDRESS_AFTER: '100000',
+    ANONYMOUS_CALLS_PER_MINUTE: '100000',
     LOG_LEVEL: 'silent',
   }
 }
@@ -54,6 +57,10 @@ export interface Setting {
   logIn(username: string, password?: string): supertest.Test
   refresh(token: string): supertest.Test
   logOut(accessToken: string): supertest.Test
+  /** As newUser, with the role admin. */
+  newAdmin(): Promise<Session & { username: string }>
+  /** POSTs a form as `client`, by HTTP Basic. */
+  post(client: string, path: string, form: Record<string, string>): supertest.Test
   /** POST /oauth/token as `client`, by HTTP Basic. */
   token(client: string, form: Record<string, string>): supertest.Test
   /** The answer to an exchange of `subjectToken` by `client`. */
@@ -102,12 +109,19 @@ export async function startSetting(
     logIn: (username, password = PASSWORD) => http.post('/auth/login').send({ username, password }),
     refresh: (token) => http.post('/auth/refresh').send({ refresh_token: token }),
     logOut: (accessToken) => http.post('/auth/logout').set('Authorization', `Bearer ${accessToken}`),
-    token: (client, form) =>
+    async newAdmin() {
+      const { username, user_id } = await setting.newUser()
+      await admin.query(`update users set role = 'admin' where id = $1`, [user_id])
+      const { body } = await setting.logIn(username).expect(200)
+      return { ...(body as Session), username }
+    },
+    post: (client, path, form) =>
       http
-        .post('/oauth/token')
+        .post(path)
         .type('form')
         .set('Authorization', basic(client, secretOf(client)))
         .send(form),
+    token: (client, form) => setting.post(client, '/oauth/token', form),
     exchange: (client, audience, subjectToken, more = {}) =>
       setting.token(client, {
         ...{ grant_type: EXCHANGE, audience, subject_token: subjectToken, subject_token_type: ACCESS_TOKEN },

@@ -1,8 +1,8 @@
-import { createJwks, createServiceAuth } from '@waybill/auth'
-import type { KeySource } from '@waybill/auth'
+import { createServiceAuth } from '@waybill/auth'
+import type { Issuer } from '@waybill/auth'
 import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
-import { createLogger, createService } from '@waybill/service-kit'
+import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import type { Backends } from './backend.ts'
 import { createLanceBackend } from './backends/lancedb.ts'
@@ -18,7 +18,7 @@ import { searchRoutes } from './routes/search.ts'
 import type { Tables } from './tables.ts'
 
 export interface Dependencies {
-  keys: KeySource
+  issuer: Issuer
   log: Logger
 }
 
@@ -27,9 +27,14 @@ const NAME = 'data_store'
 /** The service, from its configuration: records of users in Postgres and LanceDB behind one API. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const log = overrides.log ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
-  const client = createHttpClient({ service: NAME, config })
-  const keys = overrides.keys ?? createJwks(() => client.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
+  const tls = openTls({ service: NAME, config, logger: log })
+  const client = createHttpClient({ service: NAME, config, tls })
+  const auth = createServiceAuth({
+    config,
+    issuer: overrides.issuer ?? client.issuer,
+    audiences: [NAME, config.PLATFORM_AUDIENCE],
+    tls,
+  })
 
   const migrations = new URL('../migrations/', import.meta.url)
   const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
@@ -51,7 +56,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     name: NAME,
     config,
     logger: log,
-    authenticate,
+    auth,
+    tls,
     routes: [
       ...backendRoutes(backends),
       ...recordRoutes(records, { bulkBodyBytes: config.BULK_BODY_LIMIT_BYTES }),

@@ -1,8 +1,10 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { signAccessToken } from '@waybill/auth'
 import { startTestPostgres } from '@waybill/dev-env'
+import { createTestIssuer } from '@waybill/dev-env/testing'
 import { createLogger, loadConfig } from '@waybill/service-kit'
 import type { Service } from '@waybill/service-kit'
 import pg from 'pg'
@@ -41,17 +43,13 @@ export async function startSetting(environment: Record<string, string> = {}): Pr
     LOG_LEVEL: 'silent',
     ...environment,
   })
-  const pair = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, [
-    'sign',
-    'verify',
-  ])
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const key = { kid: 'test', alg: 'ES256', privateKey: pair.privateKey }
-  const keys = {
-    find: (kid: string) =>
-      Promise.resolve(kid === 'test' ? { kid, alg: 'ES256', key: pair.publicKey } : undefined),
-  }
+  const jwk = { ...pair.publicKey.export({ format: 'jwk' }), kid: key.kid, alg: key.alg, use: 'sig' }
+  const { issuer: others } = await createTestIssuer()
+  const issuer = { ...others, jwks: () => Promise.resolve({ keys: [jwk] }) }
   const log = createLogger({ service: 'data_store', level: 'silent' })
-  let service = createApp(config, { keys, log })
+  let service = createApp(config, { issuer, log })
   await service.start()
 
   return {
@@ -81,7 +79,7 @@ export async function startSetting(environment: Record<string, string> = {}): Pr
     },
     async restart() {
       await service.close()
-      service = createApp(config, { keys, log })
+      service = createApp(config, { issuer, log })
       await service.start()
     },
     async close() {

@@ -1,7 +1,7 @@
-import { createJwks, createServiceAuth } from '@waybill/auth'
-import type { KeySource } from '@waybill/auth'
+import { createServiceAuth } from '@waybill/auth'
+import type { Issuer } from '@waybill/auth'
 import { createHttpClient } from '@waybill/http-client'
-import { createService } from '@waybill/service-kit'
+import { createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { createLlmProxy } from './clients.ts'
 import type { Config } from './config.ts'
@@ -14,16 +14,21 @@ import type { WorkerPool } from './worker-pool.ts'
 const NAME = 'docling'
 
 export interface Dependencies {
-  keys: KeySource
+  issuer: Issuer
   logger: Logger
   pool: WorkerPool
 }
 
 /** Documents in, Markdown and text out; tokens and the index of the user's memory by way of llm-proxy. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
-  const http = createHttpClient({ service: NAME, config })
-  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
+  const tls = openTls({ service: NAME, config, logger: overrides.logger })
+  const http = createHttpClient({ service: NAME, config, tls })
+  const auth = createServiceAuth({
+    config,
+    issuer: overrides.issuer ?? http.issuer,
+    audiences: [NAME, config.PLATFORM_AUDIENCE],
+    tls,
+  })
   const pool =
     overrides.pool ??
     createWorkerPool({
@@ -39,7 +44,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   return createService({
     name: NAME,
     config,
-    authenticate,
+    auth,
+    tls,
     routes: [
       ...convertRoutes({
         conversions,

@@ -50,7 +50,7 @@ beforeAll(async () => {
     memoryMb: 512,
     timeoutMs: 20_000,
   })
-  service = createApp(configure(), { keys: issuer.keys, pool: watched(pool) })
+  service = createApp(configure(), { issuer: issuer.issuer, pool: watched(pool) })
   await service.start()
   bearer = await tokenFor('ada')
 })
@@ -365,7 +365,7 @@ describe('under load', () => {
   })
 
   test('a user who has their share of places is 429 with Retry-After, and nobody else is', async () => {
-    const strict = createApp(configure({ DOCLING_PLACES_PER_USER: '1' }), { keys: issuer.keys })
+    const strict = createApp(configure({ DOCLING_PLACES_PER_USER: '1' }), { issuer: issuer.issuer })
     await strict.start()
     const { url } = await strict.listen({ port: 0, host: '127.0.0.1' })
     const refusalOf = async (uploads: ReturnType<typeof beginUpload>[]) =>
@@ -398,7 +398,7 @@ describe('under load', () => {
       const hasty = createApp(
         configure({ DOCLING_UPLOAD_TIMEOUT_MS: '1000', DOCLING_PLACES_PER_USER: '1' }),
         {
-          keys: issuer.keys,
+          issuer: issuer.issuer,
         },
       )
       await hasty.start()
@@ -424,7 +424,7 @@ describe('under load', () => {
   })
 
   test('a document that takes too long is 504, naming it and the limit', async () => {
-    const hasty = createApp(configure({ DOCLING_CONVERT_TIMEOUT_MS: '500' }), { keys: issuer.keys })
+    const hasty = createApp(configure({ DOCLING_CONVERT_TIMEOUT_MS: '500' }), { issuer: issuer.issuer })
     await hasty.start()
     const answer = await request(hasty.app)
       .post(FILE)

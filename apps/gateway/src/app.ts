@@ -1,7 +1,7 @@
-import { createJwks, createServiceAuth } from '@waybill/auth'
-import type { KeySource } from '@waybill/auth'
+import { createServiceAuth } from '@waybill/auth'
+import type { Issuer } from '@waybill/auth'
 import { createHttpClient } from '@waybill/http-client'
-import { createService } from '@waybill/service-kit'
+import { createLogger, createQuotas, createService, createThrottle, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import type { Config } from './config.ts'
 import { forwardRoutes } from './routes/forward.ts'
@@ -9,20 +9,23 @@ import { forwardRoutes } from './routes/forward.ts'
 const NAME = 'gateway'
 
 export interface Dependencies {
-  keys: KeySource
+  issuer: Issuer
   logger: Logger
 }
 
 /** The front door: strips what clients say of themselves, verifies who they are, stamps it, and streams the request on. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
-  const http = createHttpClient({ service: NAME, config })
-  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
-  const { authenticate } = createServiceAuth({
+  const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
+  const tls = openTls({ service: NAME, config, logger: log })
+  const http = createHttpClient({ service: NAME, config, tls })
+  const auth = createServiceAuth({
     config,
-    keys,
+    issuer: overrides.issuer ?? http.issuer,
     audiences: [config.PLATFORM_AUDIENCE],
     edge: true,
+    log,
   })
+  const quotas = createQuotas({ redisUrl: config.REDIS_URL, log })
   const clients = {
     'auth-service': http.internal('auth-service', config.AUTH_SERVICE_URL),
     'llm-proxy': http.internal('llm-proxy', config.LLM_PROXY_URL),
@@ -34,9 +37,11 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     name: NAME,
     config,
     edge: true,
-    authenticate,
+    logger: log,
+    auth,
+    throttle: createThrottle(quotas, config),
+    tls,
     routes: forwardRoutes(clients, config.BODY_LIMIT_BYTES),
-    ...(overrides.logger && { logger: overrides.logger }),
-    closing: [() => http.close()],
+    closing: [() => http.close(), () => quotas.close()],
   })
 }

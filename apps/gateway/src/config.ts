@@ -1,6 +1,6 @@
 import { authEnv } from '@waybill/auth'
 import { clientEnv } from '@waybill/http-client'
-import { env, serviceEnv } from '@waybill/service-kit'
+import { env, serviceEnv, throttleEnv } from '@waybill/service-kit'
 import { z } from 'zod'
 
 /** Documents take their time and answers of models stream for long: the front door is more patient than the rest. */
@@ -10,6 +10,7 @@ export const configSchema = z.object({
   ...serviceEnv({ port: 8080 }),
   ...authEnv,
   ...clientEnv,
+  ...throttleEnv,
   REQUEST_TIMEOUT_MS: patience.describe('How long a request may take, in ms; 504 after that'),
   CLIENT_TIMEOUT_MS: patience.describe('The longest that a call to a service may take, in ms'),
   BODY_LIMIT_BYTES: env

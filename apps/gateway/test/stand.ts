@@ -110,7 +110,7 @@ export async function stand(environment: NodeJS.ProcessEnv = {}): Promise<Stand>
     SHUTDOWN_TIMEOUT_MS: '0',
     ...environment,
   })
-  const gateway = createApp(config, { keys: issuer.keys })
+  const gateway = createApp(config, { issuer: issuer.issuer })
   const { url, port } = await gateway.listen({ port: 0 })
   await gateway.start()
   const close = async (): Promise<void> => {

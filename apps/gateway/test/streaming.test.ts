@@ -238,7 +238,7 @@ describe('a body that is too large', () => {
     const service = createService({
       name: 'small',
       config,
-      authenticate: () => Promise.resolve(undefined),
+      auth: { authenticate: () => Promise.resolve(undefined) },
       routes: [
         route('POST', '/v1/x', {
           auth: open('a test'),

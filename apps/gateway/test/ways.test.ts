@@ -53,7 +53,6 @@ describe('every way in leads', () => {
     '/substrate-api/api/baskets',
     '/substrate/api/baskets',
     '/oauth/token',
-    '/.well-known/jwks.json',
     '/data',
     '/data/',
     '/docling',

@@ -1,7 +1,7 @@
-import { createJwks, createServiceAuth } from '@waybill/auth'
-import type { KeySource } from '@waybill/auth'
+import { createServiceAuth } from '@waybill/auth'
+import type { Issuer } from '@waybill/auth'
 import { createHttpClient } from '@waybill/http-client'
-import { createService } from '@waybill/service-kit'
+import { createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { createMemory } from './clients.ts'
 import type { Config } from './config.ts'
@@ -20,7 +20,7 @@ import { createTokenizer } from './tokens/tokenizer.ts'
 const NAME = 'llm-proxy'
 
 export interface Dependencies {
-  keys: KeySource
+  issuer: Issuer
   logger: Logger
   /** Beside `local`, which is always there. */
   providers: readonly Provider[]
@@ -28,9 +28,14 @@ export interface Dependencies {
 
 /** Language models behind one door, and the user's memory in data_store. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
-  const http = createHttpClient({ service: NAME, config })
-  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
+  const tls = openTls({ service: NAME, config, logger: overrides.logger })
+  const http = createHttpClient({ service: NAME, config, tls })
+  const auth = createServiceAuth({
+    config,
+    issuer: overrides.issuer ?? http.issuer,
+    audiences: [NAME, config.PLATFORM_AUDIENCE],
+    tls,
+  })
 
   const tokenizer = createTokenizer()
   const models = createModels([createLocalProvider(tokenizer), ...(overrides.providers ?? [])], {
@@ -63,7 +68,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   return createService({
     name: NAME,
     config,
-    authenticate,
+    auth,
+    tls,
     routes: [
       ...llmRoutes(completion),
       ...executeRoutes({ indexing, answering, summarizing: completion, embedding }),

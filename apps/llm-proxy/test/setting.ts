@@ -43,7 +43,7 @@ export async function startSetting(
   let logged = ''
   const destination = { write: (line: string) => void (logged += line) }
   const logger = createLogger({ service: 'llm-proxy', level: 'debug', destination })
-  const service = createApp(config, { keys: issuer.keys, logger, providers })
+  const service = createApp(config, { issuer: issuer.issuer, logger, providers })
   await service.start()
   const { url } = await service.listen({ port: 0 })
   const tokenOf = (userId: string, scope?: string) =>

@@ -4,11 +4,18 @@ import type { Selectable } from 'kysely'
 import type { Place } from './cursor.ts'
 import type { Tables } from './tables.ts'
 
-// No query here names a workspace: row-level security limits each of them to that of the transaction.
+// Which rows there are to a query, row-level security decides. Those that read baskets name their reader all the same,
+// since the policies are alternatives, and no index serves alternatives.
 
 type Tx = Transaction<Tables>
 export type BasketRow = Selectable<Tables['baskets']>
 export type DumpRow = Selectable<Tables['raw_dumps']>
+
+/** The workspace whose baskets are read, or the one who made them. */
+export interface Reader {
+  column: 'workspace_id' | 'created_by'
+  value: string
+}
 
 export interface NewBasket {
   id?: string | undefined
@@ -47,24 +54,37 @@ export async function findSameBasket(tx: Tx, wanted: NewBasket & { id: string; c
     .executeTakeFirst()
 }
 
-export async function findBasket(tx: Tx, id: string): Promise<BasketRow | undefined> {
-  return tx.selectFrom('baskets').selectAll().where('id', '=', id).executeTakeFirst()
-}
-
-export async function findBaskets(tx: Tx, ids: readonly string[]): Promise<BasketRow[]> {
+/** An id is unique within its workspace only: of several that one user made, the newest. */
+export async function findBasket(tx: Tx, reader: Reader, id: string): Promise<BasketRow | undefined> {
   return tx
     .selectFrom('baskets')
     .selectAll()
+    .where(reader.column, '=', reader.value)
+    .where('id', '=', id)
+    .orderBy('created_at', 'desc')
+    .executeTakeFirst()
+}
+
+export async function findBaskets(tx: Tx, reader: Reader, ids: readonly string[]): Promise<BasketRow[]> {
+  return tx
+    .selectFrom('baskets')
+    .selectAll()
+    .where(reader.column, '=', reader.value)
     .where('id', 'in', ids)
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .execute()
 }
 
-export async function newestBaskets(tx: Tx, { limit, after }: PageRequest): Promise<BasketRow[]> {
+export async function newestBaskets(
+  tx: Tx,
+  reader: Reader,
+  { limit, after }: PageRequest,
+): Promise<BasketRow[]> {
   return tx
     .selectFrom('baskets')
     .selectAll()
+    .where(reader.column, '=', reader.value)
     .$if(after !== undefined, (query) => query.where(isBefore(after)))
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')

@@ -102,7 +102,7 @@ test.each([
   `ids=${Array.from({ length: 101 }, () => randomUUID()).join(',')}`,
   'ids=',
   'ids=a&ids=b',
-  'workspace_id=theirs',
+  'workspace=theirs',
 ])('the query %s is 400', async (query) => {
   expect((await setting.send(token, 'GET', `/api/baskets?${query}`)).status).toBe(400)
 })

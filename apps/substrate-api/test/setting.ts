@@ -4,16 +4,17 @@ import { startTestPostgres } from '@waybill/dev-env'
 import { createTestIssuer } from '@waybill/dev-env/testing'
 import type { TestIssuer, TokenOptions } from '@waybill/dev-env/testing'
 import { createLogger, loadConfig } from '@waybill/service-kit'
-import type { Service, UserPrincipal } from '@waybill/service-kit'
+import type { UserPrincipal } from '@waybill/service-kit'
 import pg from 'pg'
 import request from 'supertest'
 import { createApp } from '../src/app.ts'
+import type { Dependencies, SubstrateApi } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
 import type { Tables } from '../src/tables.ts'
 
 /** The service on a Postgres of its own, with keys that the tests hold. */
 export interface Setting {
-  service: Service
+  service: SubstrateApi
   issuer: TestIssuer
   /** The same database, as the service opens it. */
   database: Database<Tables>
@@ -25,18 +26,22 @@ export interface Setting {
   close(): Promise<void>
 }
 
-export async function startSetting(environment: NodeJS.ProcessEnv = {}): Promise<Setting> {
+export async function startSetting(
+  environment: NodeJS.ProcessEnv = {},
+  overrides: Partial<Dependencies> = {},
+): Promise<Setting> {
   const postgres = await startTestPostgres('substrate-api')
   const config = loadConfig(configSchema, {
     NODE_ENV: 'test',
     LOG_LEVEL: 'silent',
     SERVICE_SECRET: 'not used: nothing is called',
+    GRPC_PORT: '0',
     DATABASE_URL: postgres.databaseUrl,
     DATABASE_MIGRATION_URL: postgres.migrationUrl,
     ...environment,
   })
   const issuer = await createTestIssuer()
-  const service = createApp(config, { keys: issuer.keys })
+  const service = createApp(config, { issuer: issuer.issuer, ...overrides })
   await service.start()
   const admin = new pg.Client({ connectionString: postgres.adminUrl })
   await admin.connect()

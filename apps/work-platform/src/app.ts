@@ -1,9 +1,9 @@
-import { createJwks, createServiceAuth } from '@waybill/auth'
-import type { KeySource } from '@waybill/auth'
+import { createServiceAuth } from '@waybill/auth'
+import type { Issuer } from '@waybill/auth'
 import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
-import { createLogger, createService } from '@waybill/service-kit'
-import type { Logger, Service } from '@waybill/service-kit'
+import { ConfigError, createLogger, createService, openTls } from '@waybill/service-kit'
+import type { Logger, Secret, Service } from '@waybill/service-kit'
 import { createBasketsClient } from './clients.ts'
 import type { Config } from './config.ts'
 import { createMembers } from './members.ts'
@@ -17,7 +17,7 @@ import type { Tables } from './tables.ts'
 import { createWorkspaces } from './workspaces.ts'
 
 export interface Dependencies {
-  keys: KeySource
+  issuer: Issuer
   logger: Logger
 }
 
@@ -26,14 +26,21 @@ const NAME = 'work-platform'
 /** The service, from its configuration: who belongs to which workspace, and the projects in them. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
-  const http = createHttpClient({ service: NAME, config })
-  const keys = overrides.keys ?? createJwks(() => http.fetchJwks())
-  const { authenticate } = createServiceAuth({ config, keys, audiences: [NAME, config.PLATFORM_AUDIENCE] })
+  const tls = openTls({ service: NAME, config, logger: log })
+  const http = createHttpClient({ service: NAME, config, tls })
+  const auth = createServiceAuth({
+    config,
+    issuer: overrides.issuer ?? http.issuer,
+    audiences: [NAME, config.PLATFORM_AUDIENCE],
+    tls,
+  })
   const migrations = new URL('../migrations/', import.meta.url)
   const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
+  const staticSecret = substrateSecret(config)
   const baskets = createBasketsClient({
-    substrate: http.internal('substrate-api', config.SUBSTRATE_API_URL),
+    substrate: http.internal('substrate-api', config.SUBSTRATE_API_URL, { staticSecret }),
     detailsTimeoutMs: config.BASKET_DETAILS_TIMEOUT_MS,
+    tellWorkspace: staticSecret ? 'in-message' : 'in-token',
   })
   const reconciler = createReconciler({
     database,
@@ -49,7 +56,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     name: NAME,
     config,
     logger: log,
-    authenticate,
+    auth,
+    tls,
     routes: [
       ...workspaceRoutes(createWorkspaces(database)),
       ...memberRoutes(createMembers({ database, maxMembers: config.WORKSPACE_MEMBERS_MAX })),
@@ -68,4 +76,12 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     readiness: { database: () => database.check() },
     closing: [() => reconciler.close(), () => http.close(), () => database.close()],
   })
+}
+
+/** What substrate-api knows this service by; undefined when it is sent tokens. @throws ConfigError */
+function substrateSecret({ SUBSTRATE_AUTH, SUBSTRATE_SERVICE_SECRET: secret }: Config): Secret | undefined {
+  if (SUBSTRATE_AUTH === 'exchange') return undefined
+  if (secret) return secret
+  const message = 'is required when SUBSTRATE_AUTH is service-secret'
+  throw new ConfigError([{ variable: 'SUBSTRATE_SERVICE_SECRET', message }])
 }

@@ -1,7 +1,7 @@
 import { substrateApi } from '@waybill/contracts'
 import { DownstreamError } from '@waybill/http-client'
 import type { InternalClient } from '@waybill/http-client'
-import { Problem } from '@waybill/service-kit'
+import { Problem, requestContext } from '@waybill/service-kit'
 
 type Basket = substrateApi.Basket
 
@@ -26,36 +26,75 @@ export interface BasketsClientOptions {
   substrate: InternalClient
   /** How long findAll() may take, in milliseconds. */
   detailsTimeoutMs: number
+  /** Where the workspace is told: in the token, or, to who sees no token, in the message. */
+  tellWorkspace: 'in-token' | 'in-message'
 }
 
 /**
  * The baskets in substrate-api: on behalf of the user of the request; outside any request in this service's own name.
- * @throws Problem `unavailable`, `timeout` or `upstream_failed`, or what keeps the user from being acted for
+ * @throws Problem `unavailable`, `timeout` or `upstream_failed`, or what keeps the user from being acted for; `forbidden`
+ *   when a basket of another workspace comes back
  */
-export function createBasketsClient({ substrate, detailsTimeoutMs }: BasketsClientOptions): BasketsClient {
+export function createBasketsClient(options: BasketsClientOptions): BasketsClient {
+  const { substrate, detailsTimeoutMs } = options
+  const told = options.tellWorkspace === 'in-token' ? inToken : inMessage
   return {
-    async create({ workspaceId, ...body }) {
-      return substrate.call(substrateApi.createBasket, { body, workspaceId, idempotent: true }).catch(rethrow)
+    async create({ workspaceId, ...basket }) {
+      const { said, ...input } = told(workspaceId)
+      const body = { ...basket, ...said }
+      const created = await substrate
+        .call(substrateApi.createBasket, { ...input, body, idempotent: true })
+        .catch(rethrow)
+      return ofWorkspace(created, workspaceId)
     },
     async find({ workspaceId, id }) {
-      return substrate
-        .call(substrateApi.getBasket, { params: { id }, workspaceId })
+      const { said, ...input } = told(workspaceId)
+      const found = await substrate
+        .call(substrateApi.getBasket, { ...input, params: { id }, query: said })
         .catch((error: unknown) => (isMissing(error) ? null : rethrow(error)))
+      return found && ofWorkspace(found, workspaceId)
     },
     async findAll(workspaceId, ids) {
-      const query = { ids: ids.join(',') }
+      const { said, ...input } = told(workspaceId)
+      const query = { ids: ids.join(','), ...said }
       const { items } = await substrate
-        .call(substrateApi.listBaskets, { query, workspaceId, timeoutMs: detailsTimeoutMs })
+        .call(substrateApi.listBaskets, { ...input, query, timeoutMs: detailsTimeoutMs })
         .catch(rethrow)
-      return new Map(items.map((basket) => [basket.id, basket]))
+      return new Map(items.map((basket) => [basket.id, ofWorkspace(basket, workspaceId)]))
     },
-    async remove({ workspaceId, id }, options = {}) {
+    async remove({ workspaceId, id }, { timeoutMs } = {}) {
+      const { said, ...input } = told(workspaceId)
+      const limit = timeoutMs === undefined ? {} : { timeoutMs }
       return substrate
-        .call(substrateApi.deleteBasket, { params: { id }, workspaceId, ...options })
+        .call(substrateApi.deleteBasket, { ...input, ...limit, params: { id }, query: said })
         .then(() => true)
         .catch((error: unknown) => (isMissing(error) ? false : rethrow(error)))
     },
   }
+}
+
+interface Told {
+  /** For the token. */
+  workspaceId?: string
+  /** For the body or the query. */
+  said: { workspace_id?: string; user_id?: string }
+}
+
+function inToken(workspaceId: string): Told {
+  return { workspaceId, said: {} }
+}
+
+/** With the user for the audit of the other side, which cannot verify it. */
+function inMessage(workspaceId: string): Told {
+  const principal = requestContext()?.principal
+  const user = principal?.kind === 'user' ? { user_id: principal.userId } : {}
+  return { said: { workspace_id: workspaceId, ...user } }
+}
+
+/** A second look at what the other side is trusted to have limited. */
+function ofWorkspace(basket: Basket, workspaceId: string): Basket {
+  if (basket.workspace_id === workspaceId) return basket
+  throw new Problem('forbidden', 'The basket is of another workspace.')
 }
 
 /** True when substrate-api (and not a token endpoint on the way to it) says that there is no such basket. */

@@ -389,7 +389,7 @@ describe('a service that starts', () => {
       world.workspaceId,
       basketId,
     ])
-    const another = createApp(setting.config, { keys: setting.issuer.keys })
+    const another = createApp(setting.config, { issuer: setting.issuer.issuer })
     await another.start()
     // Closing waits for the round under way.
     await another.close()
@@ -408,7 +408,7 @@ describe('a service that starts', () => {
       randomUUID(),
     ])
     setting.tokens.letsServicesNameWorkspaces = false
-    const another = createApp(setting.config, { keys: setting.issuer.keys })
+    const another = createApp(setting.config, { issuer: setting.issuer.issuer })
     await another.start()
     expect((await request(another.app).get('/readyz')).status).toBe(200)
     await another.close()

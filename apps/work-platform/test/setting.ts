@@ -16,6 +16,9 @@ import type { Tables } from '../src/tables.ts'
 import { startSubstrate, startTokenEndpoint } from './stand-ins.ts'
 import type { SubstrateStandIn, TokenStandIn } from './stand-ins.ts'
 
+/** What the stand-in for substrate-api knows this service by, where it takes no tokens. */
+export const SUBSTRATE_SECRET = 'canary-secret-between-the-two-services'
+
 export const log = createLogger({ service: 'test', level: 'silent' })
 
 /** The service on a Postgres of its own, between stand-ins for its neighbours. */
@@ -43,7 +46,10 @@ export interface Agent {
 
 export async function startSetting(environment: NodeJS.ProcessEnv = {}): Promise<Setting> {
   const [postgres, issuer] = await Promise.all([startTestPostgres('work-platform'), createTestIssuer()])
-  const [substrate, tokens] = await Promise.all([startSubstrate(issuer), startTokenEndpoint(issuer)])
+  const [substrate, tokens] = await Promise.all([
+    startSubstrate(issuer, environment.SUBSTRATE_AUTH === 'service-secret' ? SUBSTRATE_SECRET : undefined),
+    startTokenEndpoint(issuer),
+  ])
   const config = loadConfig(configSchema, {
     NODE_ENV: 'test',
     LOG_LEVEL: 'silent',
@@ -54,7 +60,7 @@ export async function startSetting(environment: NodeJS.ProcessEnv = {}): Promise
     DATABASE_MIGRATION_URL: postgres.migrationUrl,
     ...environment,
   })
-  const service = createApp(config, { keys: issuer.keys })
+  const service = createApp(config, { issuer: issuer.issuer })
   await service.start()
   const admin = new pg.Client({ connectionString: postgres.adminUrl })
   await admin.connect()

@@ -1,51 +1,103 @@
-import { env } from '@waybill/service-kit'
-import type { Authenticate } from '@waybill/service-kit'
-import type { z } from 'zod'
+import type { Authentication, Logger, Tls } from '@waybill/service-kit'
+import { createApiKeyVerifier } from './api-key/verifier.ts'
+import type { ApiKeyVerifier } from './api-key/verifier.ts'
+import { sharedKeyOf } from './auth-env.ts'
+import type { AuthConfig } from './auth-env.ts'
 import { createAuthenticator } from './authenticator.ts'
-import type { KeySource } from './jwks.ts'
-import { createVerifier } from './verifier.ts'
-import type { Verifier } from './verifier.ts'
-
-/** The variables of whoever verifies tokens; spread into a service's schema. */
-export const authEnv = {
-  AUTH_ISSUER: env.text('https://waybill.local').describe('The `iss` of the tokens that are believed'),
-  PLATFORM_AUDIENCE: env.text('waybill').describe('The `aud` of the tokens that users get when they log in'),
-  TOKEN_CACHE_SIZE: env
-    .int({ min: 0, max: 1_000_000, default: 10_000 })
-    .describe('How many verified tokens are remembered'),
-  CLOCK_SKEW_SECONDS: env
-    .int({ min: 0, max: 300, default: 30 })
-    .describe('Tolerance between clocks, in seconds'),
-  MAX_TOKEN_LIFETIME_SECONDS: env
-    .int({ min: 60, max: 31 * 86_400, default: 25 * 3600 })
-    .describe('The longest life of a token that is believed, in seconds'),
-}
-
-export type AuthConfig = z.output<z.ZodObject<typeof authEnv>>
+import { createCredentialVerifier } from './credentials.ts'
+import type { CredentialVerifier } from './credentials.ts'
+import type { Issuer } from './issuer.ts'
+import { createJwks } from './keys/jwks.ts'
+import type { KeySource } from './keys/verification-key.ts'
+import { createPeers } from './mtls/peers.ts'
+import type { Peers } from './mtls/peers.ts'
+import { createRevocationList } from './revocation/list.ts'
+import type { RevocationList } from './revocation/list.ts'
+import type { ServiceSecrets } from './service-secret/secrets.ts'
+import { createVerifier } from './token/verifier.ts'
+import type { Verifier } from './token/verifier.ts'
 
 export interface ServiceAuthOptions {
   config: AuthConfig
-  keys: KeySource
+  /** Asked for keys, revocations and what API keys stand for. */
+  issuer: Issuer
   /** The `aud` values that are accepted, any one of them. */
   audiences: readonly string[]
   edge?: boolean
+  /** Keys from elsewhere than the issuer: the issuer's own, or a test's. */
+  keys?: KeySource | undefined
+  /** What openTls gave: client certificates are judged by it. */
+  tls?: Pick<Tls, 'current' | 'trustDomain'> | undefined
+  /** The static secrets that services may come with, where routes take any. */
+  serviceSecrets?: ServiceSecrets | undefined
+  log?: Logger | undefined
+  /** Milliseconds since the epoch. */
   now?: () => number
 }
 
-/** The verifier and the authenticator of a service, from its configuration. */
-export function createServiceAuth(options: ServiceAuthOptions): {
+export interface ServiceAuth extends Required<Authentication> {
   verifier: Verifier
-  authenticate: Authenticate
-} {
-  const { config, keys, audiences, edge, now } = options
-  const verifier = createVerifier({
-    keys,
+  credentials: CredentialVerifier
+  revocations: RevocationList
+  /** Who is at the other end of a connection, by its client certificate. */
+  peers: Peers
+}
+
+/** How a service tells who its callers are, from its configuration. */
+export function createServiceAuth(options: ServiceAuthOptions): ServiceAuth {
+  const { config, issuer, audiences, edge = false, log, now = Date.now } = options
+  const keys = options.keys ?? sharedKeyOf(config) ?? jwksOf(issuer, config, now)
+  const revocations = createRevocationList({
+    feed: (cursor, signal) => issuer.revocations(cursor, signal),
+    maxStaleMs: config.REVOCATION_MAX_STALE_SECONDS * 1000,
+    capacity: config.REVOCATION_LIST_SIZE,
+    graceSeconds: config.CLOCK_SKEW_SECONDS,
+    onRevoked: (revocation) => {
+      apiKeys.forget(revocation)
+    },
+    ...{ log, now },
+  })
+  const apiKeys: ApiKeyVerifier = createApiKeyVerifier({
     issuer: config.AUTH_ISSUER,
-    audiences,
+    introspect: (apiKey) => issuer.introspect(apiKey),
+    ttlMs: config.API_KEY_CACHE_SECONDS * 1000,
+    cacheSize: config.API_KEY_CACHE_SIZE,
+    ...{ revocations, now },
+  })
+  const verifier = createVerifier({
+    issuer: config.AUTH_ISSUER,
     skewSeconds: config.CLOCK_SKEW_SECONDS,
     maxLifetimeSeconds: config.MAX_TOKEN_LIFETIME_SECONDS,
     cacheSize: config.TOKEN_CACHE_SIZE,
-    ...(now && { now }),
+    ...{ keys, audiences, revocations, now },
   })
-  return { verifier, authenticate: createAuthenticator({ verifier, edge: edge ?? false }) }
+  const { serviceSecrets } = options
+  const credentials = createCredentialVerifier({ verifier, apiKeys, serviceSecrets, edge })
+  const peers = createPeers({ tls: options.tls, now })
+  const stopping = new AbortController()
+  let following: Promise<void> | undefined
+
+  return {
+    ...{ verifier, credentials, revocations, peers },
+    authenticate: createAuthenticator(credentials, ({ socket }) => peers.peerOf(socket)),
+    peerRefusal: (socket) => peers.peerRefusal(socket),
+    start() {
+      // Until close(), and so through the last requests of a service that is going down.
+      following ??= revocations.follow(stopping.signal)
+      return Promise.resolve()
+    },
+    async close() {
+      stopping.abort()
+      await following
+    },
+  }
+}
+
+function jwksOf(issuer: Issuer, config: AuthConfig, now: () => number): KeySource {
+  return createJwks(() => issuer.jwks(), {
+    maxAgeMs: config.JWKS_REFRESH_SECONDS * 1000,
+    cooldownMs: Math.min(config.JWKS_COOLDOWN_SECONDS, config.JWKS_REFRESH_SECONDS) * 1000,
+    maxStaleMs: config.JWKS_MAX_STALE_SECONDS * 1000,
+    now,
+  })
 }

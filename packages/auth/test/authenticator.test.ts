@@ -4,7 +4,8 @@ import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import type { Authenticate, Principal, Problem } from '@waybill/service-kit'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createAuthenticator } from '../src/index.ts'
+import { createAuthenticator, createCredentialVerifier } from '../src/index.ts'
+import type { Verifier } from '../src/index.ts'
 import { CLAIMS, forge, verifier } from './forge.ts'
 
 // Real sockets, because what matters here is what node's parser makes of headers that come twice or oddly spelt.
@@ -34,13 +35,17 @@ async function send(...headers: string[]): Promise<unknown> {
   return JSON.parse(/^[[{"].*$/m.exec(text)![0])
 }
 
+function authenticating(tokens: Verifier, edge = false): Authenticate {
+  return createAuthenticator(createCredentialVerifier({ verifier: tokens, edge }))
+}
+
 const MISMATCH = { code: 'identity_header_mismatch', status: 401 }
 const AMBIGUOUS = { code: 'ambiguous_credentials', status: 400 }
 const INVALID = { code: 'invalid_token', status: 401 }
 
 describe('a credential', () => {
   beforeAll(async () => {
-    authenticate = createAuthenticator({ verifier: await verifier() })
+    authenticate = authenticating(await verifier())
   })
   const bearer = `Authorization: Bearer ${forge()}`
 
@@ -115,7 +120,7 @@ describe('inside the platform an identity header', () => {
   const bearer = `Authorization: Bearer ${forge(claims)}`
 
   beforeAll(async () => {
-    authenticate = createAuthenticator({ verifier: await verifier() })
+    authenticate = authenticating(await verifier())
   })
 
   test('may say what the credential says, or not be there', async () => {
@@ -155,7 +160,7 @@ describe('inside the platform an identity header', () => {
 })
 
 test('at the edge identity headers come from strangers and decide nothing', async () => {
-  authenticate = createAuthenticator({ verifier: await verifier(), edge: true })
+  authenticate = authenticating(await verifier(), true)
   const bearer = `Authorization: Bearer ${forge()}`
   expect(await send(bearer, 'X-User-ID: admin', 'X_Tenant_ID: t9')).toMatchObject({ userId: 'u1' })
   expect(await send('X-User-ID: admin')).toBe('nobody')

@@ -1,6 +1,6 @@
 import type { Principal, ServicePrincipal, UserPrincipal } from '@waybill/service-kit'
 import { describe, expect, test } from 'vitest'
-import { anyOf, open, service, user } from '../src/index.ts'
+import { anyOf, open, service, signedIn, user } from '../src/index.ts'
 
 const ann: UserPrincipal = {
   kind: 'user',
@@ -38,6 +38,23 @@ describe('a guard', () => {
     ['service(docling) and another service', service('docling'), proxy, 'forbidden'],
     ['service(llm-proxy) and a user of that name', byProxy, { ...ann, userId: 'llm-proxy' }, 'forbidden'],
     ['service() and nobody', byProxy, undefined, 'unauthenticated'],
+    ['signedIn() and a user with a session', signedIn(), { ...ann, sessionId: 's1' }, 'allowed'],
+    ['signedIn() and one through services', signedIn(), { ...annByProxy, sessionId: 's1' }, 'allowed'],
+    [
+      'signedIn() and one with an API key',
+      signedIn(),
+      { ...ann, apiKeyId: 'k1', via: 'api-key' },
+      'forbidden',
+    ],
+    [
+      'signedIn() and a key with a session',
+      signedIn(),
+      { ...ann, sessionId: 's1', via: 'api-key' },
+      'forbidden',
+    ],
+    ['signedIn() and a user without a session', signedIn(), ann, 'forbidden'],
+    ['signedIn() and a service', signedIn(), proxy, 'forbidden'],
+    ['signedIn() and nobody', signedIn(), undefined, 'unauthenticated'],
     ['open() and nobody', open('a test'), undefined, 'allowed'],
     ['anyOf and who passes the first', anyOf<Principal>(read, service('docling')), ann, 'allowed'],
     ['anyOf and who passes the last', anyOf<Principal>(write, byProxy), proxy, 'allowed'],

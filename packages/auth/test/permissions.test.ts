@@ -41,11 +41,13 @@ describe('permissions', () => {
     expect(permissionsOf('viewer')).toEqual(['tasks.read', 'memory.read'])
     expect(permissionsOf('user')).toHaveLength(8)
     expect(permissionsOf('admin')).toEqual(['*'])
+    expect(hasPermission(permissionsOf('admin'), 'auth.admin')).toBe(true)
+    expect(hasPermission(permissionsOf('user'), 'auth.admin')).toBe(false)
     for (const role of ['', 'Admin', 'root', 'constructor']) expect(permissionsOf(role)).toEqual([])
   })
 
   test('no role but admin is allowed everything', () => {
     for (const role of ROLES) expect(permissionsOf(role).includes('*')).toBe(role === 'admin')
-    expect(Object.keys(PERMISSIONS)).toHaveLength(9)
+    expect(Object.keys(PERMISSIONS)).toHaveLength(10)
   })
 })

@@ -1,3 +1,4 @@
+import { Problem } from '@waybill/service-kit'
 import { describe, expect, test } from 'vitest'
 import {
   CLAIMS,
@@ -136,6 +137,7 @@ describe('a signature is refused when it is', () => {
     ['HS256 with the public key as trimmed PEM', forgeHmac(PEM.trim())],
     ['HS256 with the public key as PEM led by a space', forgeHmac(` ${PEM}`)],
     ['HS256 with the public key as DER', forgeHmac(DER)],
+    ['HS256 with the public key as PEM followed by a line break', forgeHmac(`${PEM}\n`)],
     ['HS256 with an empty secret', forgeHmac('')],
     ['of another algorithm than the key is for', forge(CLAIMS, { ...HEADER, alg: 'ES384' })],
     ['of an algorithm in small letters', forge(CLAIMS, { ...HEADER, alg: 'es256' })],
@@ -179,6 +181,10 @@ describe('claims', () => {
     ['act a string', { act: 'gateway' }],
     ['act with a member nobody knows', { act: { sub: 'gateway', iss: 'x' } }],
     ['act nested without sub', { act: { sub: 'gateway', act: {} } }],
+    ['cnf without a thumbprint', { cnf: {} }],
+    ['cnf with another binding', { cnf: { jkt: 'x'.repeat(43) } }],
+    ['cnf with a thumbprint of another length', { cnf: { 'x5t#S256': 'x' } }],
+    ['key_id a list', { key_id: ['key1'] }],
     ['aud empty', { aud: '' }],
     ['aud an empty list', { aud: [] }],
     ['aud a list with something else', { aud: ['docling', 1] }],
@@ -293,6 +299,35 @@ describe('a verified token is remembered', () => {
     await verify(token)
     await verify(token)
     expect(keys.asked).toHaveLength(2)
+  })
+
+  test('but not beyond its key: one that is taken back takes its tokens along', async () => {
+    const source = await keySource()
+    let isPublished = true
+    const keys = {
+      find: (kid: string) => (isPublished ? source.find(kid) : Promise.resolve(undefined)),
+      holds: () => isPublished,
+    }
+    const verify = await verifying({ keys })
+    const token = forge()
+    await verify(token)
+    await verify(token)
+    expect(source.asked).toHaveLength(1)
+    isPublished = false
+    await expect(verify(token)).rejects.toEqual(refused)
+  })
+
+  test('and one that is revoked is refused at its next use', async () => {
+    let isRevoked = false
+    const check = (): void => {
+      if (isRevoked) throw new Problem('invalid_token', 'The credential has been revoked.')
+    }
+    const verify = await verifying({ revocations: { check } })
+    const token = forge()
+    await verify(token)
+    isRevoked = true
+    await expect(verify(token)).rejects.toEqual(refused)
+    await expect(verify(forge())).rejects.toEqual(refused)
   })
 
   test('for one verifier only: another with other audiences judges for itself', async () => {

@@ -4,7 +4,7 @@ import { endpoint } from './endpoint.ts'
 /**
  * substrate-api: baskets and the raw text dumped into them. For services only; the workspace is the one in the
  * caller's token. `workspace_id` and `user_id` may be sent, as older callers do, but only if they say the same as the
- * token.
+ * token. A caller with a static service secret has no token: it must name the workspace, in the body or the query.
  */
 
 const service = 'substrate-api' as const
@@ -14,7 +14,10 @@ const text = z.string().refine((value) => !value.includes('\0') && value.isWellF
   error: 'must be well-formed Unicode without NUL',
 })
 
-const asOlderCallersSay = { workspace_id: z.string().optional(), user_id: z.string().optional() }
+const asOlderCallersSay = {
+  workspace_id: text.max(256).optional(),
+  user_id: text.max(256).optional(),
+}
 
 const CURSOR = /^(\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z)_([0-9a-f-]{36})$/
 
@@ -45,6 +48,16 @@ export const basket = z.object({
 })
 export type Basket = z.output<typeof basket>
 
+export const newBasket = z.strictObject({
+  id: z.uuid().optional(),
+  name: text.trim().min(1).max(200),
+  metadata: z.record(z.string(), z.unknown()).default({}),
+  ...asOlderCallersSay,
+})
+export const basketId = z.object({ id: z.uuid() })
+export const basketIds = z.array(z.uuid()).min(1).max(100)
+export const basketPage = z.strictObject(page(50, 100))
+
 /**
  * A caller that chooses the `id` may ask twice: the same basket again is answered 200, another one under that id 409.
  */
@@ -53,12 +66,7 @@ export const createBasket = endpoint({
   method: 'POST',
   path: '/api/baskets',
   summary: 'Create a basket in the workspace of the token',
-  body: z.strictObject({
-    id: z.uuid().optional(),
-    name: text.trim().min(1).max(200),
-    metadata: z.record(z.string(), z.unknown()).default({}),
-    ...asOlderCallersSay,
-  }),
+  body: newBasket,
   output: basket,
   status: 201,
 })
@@ -69,13 +77,13 @@ export const listBaskets = endpoint({
   path: '/api/baskets',
   summary:
     'The baskets of the workspace, newest first; or, with `ids` (comma-separated), all of those that exist',
-  query: z.strictObject({
+  query: basketPage.extend({
     ids: z
       .string()
       .transform((list) => list.split(','))
-      .pipe(z.array(z.uuid()).min(1).max(100))
+      .pipe(basketIds)
       .optional(),
-    ...page(50, 100),
+    ...asOlderCallersSay,
   }),
   output: z.object({ items: z.array(basket), next_cursor: z.string().nullable() }),
 })
@@ -85,7 +93,8 @@ export const getBasket = endpoint({
   method: 'GET',
   path: '/api/baskets/:id',
   summary: 'One basket of the workspace',
-  params: z.object({ id: z.uuid() }),
+  params: basketId,
+  query: z.strictObject(asOlderCallersSay),
   output: basket,
 })
 
@@ -94,7 +103,8 @@ export const deleteBasket = endpoint({
   method: 'DELETE',
   path: '/api/baskets/:id',
   summary: 'Delete a basket with its dumps',
-  params: z.object({ id: z.uuid() }),
+  params: basketId,
+  query: z.strictObject(asOlderCallersSay),
   status: 204,
 })
 
@@ -129,7 +139,7 @@ export const listDumps = endpoint({
   method: 'GET',
   path: '/api/baskets/:id/dumps',
   summary: 'The raw dumps of a basket, newest first',
-  params: z.object({ id: z.uuid() }),
-  query: z.strictObject(page(10, 20)),
+  params: basketId,
+  query: z.strictObject({ ...page(10, 20), ...asOlderCallersSay }),
   output: z.object({ items: z.array(rawDump), next_cursor: z.string().nullable() }),
 })

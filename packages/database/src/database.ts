@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { FatalStartError, Problem, requestContext, unavailable } from '@waybill/service-kit'
 import type { Logger, Principal } from '@waybill/service-kit'
-import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
+import { activeTrace, ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { Kysely, sql } from 'kysely'
 import type { QueryExecutorProvider, Transaction } from 'kysely'
 import { beginStatements } from './claims.ts'
@@ -119,9 +119,11 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
       [ATTRIBUTE.system]: 'postgresql',
       [ATTRIBUTE.operation]: readOnly ? 'read' : 'write',
     }
-    return withSpan(SPAN.database, attributes, () =>
-      scope.run(begin, () => db.transaction().execute((tx) => scope.exit(() => workInTime(tx)))),
-    ).catch((error: unknown) => {
+    const run = () =>
+      scope.run(begin, () => db.transaction().execute((tx) => scope.exit(() => workInTime(tx))))
+    // Of housekeeping, outside any trace, there would only be roots that belong to no journey.
+    const done = activeTrace() ? withSpan(SPAN.database, attributes, run) : run()
+    return done.catch((error: unknown) => {
       // A connection that is gone after the deadline is one that transaction_timeout ended between two statements.
       throw Date.now() >= deadline && isOutOfReach(error) ? tooLong(error) : asProblem(error)
     })

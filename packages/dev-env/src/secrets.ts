@@ -30,7 +30,8 @@ export function loadSecrets(folder: string = stateFolder()): Secrets {
     serviceSecret: (service) => derive(`service/${service}`).toString('base64url'),
     signingKeyEncryptionKey: derive('signing-key-encryption').toString('base64'),
     databasePassword: (role) => derive(`database/${role}`).toString('base64url'),
-    accountPassword: (username) => derive(`account/${username}`).toString('base64url').slice(0, 24),
+    // The ending satisfies composition rules too, should PASSWORD_POLICY ask for them.
+    accountPassword: (username) => `${derive(`account/${username}`).toString('base64url').slice(0, 24)}-aA1`,
   }
 }
 

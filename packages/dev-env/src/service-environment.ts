@@ -1,6 +1,8 @@
 import { SERVICES, type ServiceName } from '@waybill/contracts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { TRUST_DOMAIN } from './certs/certificates.ts'
+import type { CertificateFiles } from './certs/files.ts'
 import { stateFolder } from './folders.ts'
 import { DATABASE_SERVICES } from './postgres/start.ts'
 import type { Secrets } from './secrets.ts'
@@ -20,6 +22,10 @@ export interface Wiring {
   dataDir: string
   /** Raises the limits on login and registration, which tests and demos would run into within seconds. */
   relaxedLimits?: boolean
+  /** Where substrate-api speaks gRPC; its usual port unless said. */
+  grpcPort?: number | undefined
+  /** Services prove to each other who they are by these certificates; without, they speak plain HTTP. */
+  tls?: CertificateFiles | undefined
 }
 
 /** Named like a place on no network: tokens stay valid when ports change. */
@@ -36,11 +42,21 @@ const DEFAULTS: Environment = {
   OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
 }
 
-const RELAXED: Environment = { LOGIN_LIMIT_PER_MINUTE: '10000', REGISTRATION_LIMIT_PER_HOUR: '10000' }
+/** The account that auth-service makes when it has no administrator. */
+export const ADMIN = 'admin'
+
+const RELAXED: Environment = {
+  LOGIN_LIMIT_PER_MINUTE: '10000',
+  REGISTRATION_LIMIT_PER_HOUR: '10000',
+  API_CALLS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
+  API_KEY_CALLS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
+  ANONYMOUS_CALLS_PER_MINUTE: '100000',
+}
 
 /** What belongs to one process, or would connect services to the wrong neighbour: never inherited by all of them. */
 const NEVER_INHERITED = new RegExp(
-  '^(PORT|AUTH_PORT|HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|DATABASE_(MIGRATION_)?URL' +
+  '^(PORT|AUTH_PORT|HOST|GRPC_PORT|GRPC_HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|BOOTSTRAP_ADMIN_.*|DATABASE_(MIGRATION_)?URL' +
+    '|TLS_.*' +
     '|OTEL_SERVICE_NAME|OTEL_EXPORTER_OTLP_TRACES_ENDPOINT|INIT_CWD|npm_.*)$',
 )
 
@@ -62,7 +78,8 @@ export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv
   }))
 }
 
-function wired(service: ServiceName, { urls, postgres, secrets, traces, dataDir }: Wiring): Environment {
+function wired(service: ServiceName, wiring: Wiring): Environment {
+  const { urls, postgres, secrets, traces, dataDir, tls, grpcPort } = wiring
   const { hostname, port } = new URL(urls[service])
   return {
     HOST: hostname,
@@ -70,18 +87,44 @@ function wired(service: ServiceName, { urls, postgres, secrets, traces, dataDir 
     OTEL_SERVICE_NAME: service,
     OTEL_EXPORTER_OTLP_ENDPOINT: traces,
     SERVICE_SECRET: secrets.serviceSecret(service),
+    ...(tls ? tlsSettings(service, tls) : {}),
     ...Object.fromEntries(SERVICES.map((name) => [urlVariable(name), urls[name]])),
     ...(hasDatabase(service)
       ? { DATABASE_URL: postgres.url(service), DATABASE_MIGRATION_URL: postgres.migrationUrl(service) }
       : {}),
+    ...(service === 'substrate-api' ? grpcSettings(hostname, grpcPort) : {}),
     ...(service === 'data_store' ? { LANCEDB_PATH: join(dataDir, 'lancedb') } : {}),
     ...(service === 'auth-service'
       ? {
           SERVICE_CLIENTS: serviceClients(secrets),
           SIGNING_KEY_ENCRYPTION_KEY: secrets.signingKeyEncryptionKey,
+          BOOTSTRAP_ADMIN_USERNAME: ADMIN,
+          BOOTSTRAP_ADMIN_EMAIL: `${ADMIN}@example.test`,
+          BOOTSTRAP_ADMIN_PASSWORD: secrets.accountPassword(ADMIN),
         }
       : {}),
   }
+}
+
+/** Whom people may reach without the gateway; they have no certificates. */
+const FOR_PEOPLE: readonly ServiceName[] = ['auth-service', 'work-platform']
+
+/** The gateway speaks plain HTTP to clients, and shows its certificate to services only. */
+function tlsSettings(service: ServiceName, { bundle, services }: CertificateFiles): Environment {
+  const { certificate, key } = services[service]
+  return {
+    TLS_CERT_FILE: certificate,
+    TLS_KEY_FILE: key,
+    TLS_CA_FILE: bundle,
+    SPIFFE_TRUST_DOMAIN: TRUST_DOMAIN,
+    ...(service === 'gateway'
+      ? { TLS_LISTEN: 'false' }
+      : { TLS_CLIENT_AUTH: FOR_PEOPLE.includes(service) ? 'optional' : 'required' }),
+  }
+}
+
+function grpcSettings(host: string, port: number | undefined): Environment {
+  return { GRPC_HOST: host, ...(port === undefined ? {} : { GRPC_PORT: String(port) }) }
 }
 
 /** auth-service knows who the others are by the hash of their secret only. */

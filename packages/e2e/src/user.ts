@@ -46,9 +46,11 @@ function parse(text: string): Record<string, unknown> {
 }
 
 /** Registers somebody new and logs in. */
-export async function newUser(gateway: string): Promise<User> {
+export async function newUser(
+  gateway: string,
+  password = randomBytes(18).toString('base64url'),
+): Promise<User> {
   const username = `user-${randomBytes(6).toString('hex')}`
-  const password = randomBytes(18).toString('base64url')
   await ask(`${gateway}/auth/register`, { json: { username, password, email: `${username}@example.test` } })
   const { status, body } = await ask(`${gateway}/auth/login`, { json: { username, password } })
   if (status !== 200) throw new Error(`could not log in: ${status} ${JSON.stringify(body)}`)

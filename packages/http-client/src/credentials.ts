@@ -1,4 +1,5 @@
 import { Problem, requestContext } from '@waybill/service-kit'
+import type { Secret } from '@waybill/service-kit'
 import type { TokenSource } from './token-source.ts'
 
 export interface PickedCredential {
@@ -7,6 +8,8 @@ export interface PickedCredential {
   backed: boolean
   /** Keeps the token no longer, after a 401; absent where the token is the user's own, and only the user can renew it. */
   forget?: () => void
+  /** Whether it speaks for the calling service alone: then nobody else is named beside it. */
+  inOwnName?: boolean
 }
 
 /** Chooses what a call to a neighbour is authorised with. */
@@ -41,12 +44,24 @@ export function passthroughCredentials(
   return {
     async pick(call) {
       const subject = requestContext()?.credential
-      if (!subject) return otherwise.pick(call)
+      // An API key is never handed on: what is exchanged for it says as much, and lives for minutes.
+      if (subject?.type !== 'access-token') return otherwise.pick(call)
       const { host, hostname } = new URL(call.baseUrl)
       if (!hosts.includes(host) && !hosts.includes(hostname)) {
         throw new Problem('internal', `${host} is not in PASSTHROUGH_HOSTS.`)
       }
-      return { authorization: `Bearer ${subject.reveal()}`, backed: false }
+      return { authorization: `Bearer ${subject.secret.reveal()}`, backed: false }
     },
+  }
+}
+
+/**
+ * The static secret of this service, for neighbours of the older kind: it stands for the service alone, so whom a call is
+ * for can only be told in the call itself.
+ */
+export function secretCredentials(secret: Secret): CredentialPicker {
+  return {
+    pick: () =>
+      Promise.resolve({ authorization: `Bearer ${secret.reveal()}`, backed: true, inOwnName: true }),
   }
 }

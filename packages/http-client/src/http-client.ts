@@ -1,29 +1,36 @@
-import { authService } from '@waybill/contracts'
+import type { Issuer } from '@waybill/auth'
 import type { ServiceName } from '@waybill/contracts'
-import { requestContext, REQUEST_ID_HEADER } from '@waybill/service-kit'
+import type { Secret, Tls } from '@waybill/service-kit'
 import type { ClientConfig } from './client-env.ts'
-import { exchangeCredentials, passthroughCredentials } from './credentials.ts'
-import { fromAnswer, fromWireError } from './downstream-error.ts'
+import { exchangeCredentials, passthroughCredentials, secretCredentials } from './credentials.ts'
 import { createExternalClient } from './external-client.ts'
 import type { ExternalClient } from './external-client.ts'
 import { createInternalClient } from './internal-client.ts'
 import type { InternalClient } from './internal-client.ts'
-import { readJson } from './read-body.ts'
+import { createIssuer } from './issuer.ts'
+import { createOAuthCall } from './oauth-call.ts'
 import { createRetryPolicy } from './retry.ts'
 import { createTokenSource } from './token-source.ts'
 import { createTransport } from './transport.ts'
-import { WireError } from './wire-error.ts'
+import type { Transport } from './transport.ts'
 
 /** The ways out of a service: to its neighbours with the caller's identity, to the outside with none of it. */
 export interface HttpClient {
-  /** Calls to a neighbour at `baseUrl`; its name is the audience of the tokens it is sent. */
-  internal(service: ServiceName, baseUrl: string): InternalClient
+  /**
+   * Calls to a neighbour at `baseUrl`; its name is the audience of the tokens it is sent. With `staticSecret` it is sent
+   * that instead of tokens, and told of no user.
+   */
+  internal(
+    service: ServiceName,
+    baseUrl: string,
+    options?: { staticSecret?: Secret | undefined },
+  ): InternalClient
   external(options: {
     allowHeaders: readonly string[]
     allowPrivateOrigins?: readonly string[]
   }): ExternalClient
-  /** The issuer's published keys (RFC 7517), for createJwks. */
-  fetchJwks(): Promise<unknown>
+  /** auth-service as the issuer of what this service is sent; for createServiceAuth. */
+  issuer: Issuer
   close(): Promise<void>
 }
 
@@ -31,23 +38,31 @@ export interface HttpClient {
 export function createHttpClient({
   service,
   config,
+  tls,
 }: {
   service: ServiceName
   config: ClientConfig
+  /** What openTls gave: with a CA, https goes only to who proves by certificate to be the service that is called. */
+  tls?: Tls | undefined
 }): HttpClient {
-  const transport = createTransport({ maxSockets: config.CLIENT_MAX_SOCKETS })
+  const transports = new Map<ServiceName, Transport>()
+  const transportTo = (called: ServiceName): Transport => {
+    const known = transports.get(called)
+    if (known) return known
+    const mutualTls = tls?.current().authorities === undefined ? undefined : { tls, service: called }
+    const made = createTransport({ maxSockets: config.CLIENT_MAX_SOCKETS, mutualTls })
+    transports.set(called, made)
+    return made
+  }
   const timeoutMs = config.CLIENT_TIMEOUT_MS
   const maxAnswerBytes = config.CLIENT_MAX_ANSWER_BYTES
-  const authServiceUrl = config.AUTH_SERVICE_URL
-  const tokens = createTokenSource({
-    service,
+  const oauth = createOAuthCall({
+    ...{ service, maxAnswerBytes },
+    transport: transportTo('auth-service'),
     secret: config.SERVICE_SECRET,
-    authServiceUrl,
-    transport,
-    timeoutMs,
-    renewBeforeMs: timeoutMs,
-    maxAnswerBytes,
+    authServiceUrl: config.AUTH_SERVICE_URL,
   })
+  const tokens = createTokenSource({ oauth, timeoutMs, renewBeforeMs: timeoutMs })
   const exchange = exchangeCredentials(tokens)
   const credentials =
     config.PROPAGATION_MODE === 'exchange'
@@ -56,14 +71,14 @@ export function createHttpClient({
   const externals: ExternalClient[] = []
 
   return {
-    internal(called, baseUrl) {
+    internal(called, baseUrl, { staticSecret } = {}) {
       const retry = createRetryPolicy({ retries: config.CLIENT_RETRIES })
       return createInternalClient({
         self: service,
         service: called,
         baseUrl,
-        transport,
-        credentials,
+        transport: transportTo(called),
+        credentials: staticSecret ? secretCredentials(staticSecret) : credentials,
         retry,
         timeoutMs,
         maxAnswerBytes,
@@ -74,23 +89,9 @@ export function createHttpClient({
       externals.push(client)
       return client
     },
-    async fetchJwks() {
-      const call = { service: 'auth-service', method: 'GET', path: authService.JWKS_PATH }
-      const requestId = requestContext()?.requestId
-      const headers: Record<string, string> =
-        requestId === undefined ? {} : { [REQUEST_ID_HEADER]: requestId }
-      const url = authServiceUrl + authService.JWKS_PATH
-      const response = await transport
-        .send({ method: 'GET', url, headers, timeoutMs: Math.min(timeoutMs, 5_000) })
-        .catch((error: unknown) => {
-          throw error instanceof WireError ? fromWireError(error, call) : error
-        })
-      const body = await readJson(response, call, maxAnswerBytes)
-      if (response.status !== 200) throw fromAnswer(call, { status: response.status, body })
-      return body
-    },
+    issuer: createIssuer(oauth, { timeoutMs }),
     async close() {
-      transport.close()
+      for (const transport of transports.values()) transport.close()
       for (const client of externals) client.close()
       return Promise.resolve()
     },

@@ -106,12 +106,13 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
   /** The stamped headers, and what is left of the time after the credential was had. */
   const identify = async (until: number, workspaceId?: string) => {
     const picked = options.credentials.pick({ service, baseUrl, workspaceId })
-    const { authorization, backed, forget } = await within(remaining(until), picked)
+    const { authorization, backed, forget, inOwnName = false } = await within(remaining(until), picked)
     const timeoutMs = remaining(until)
-    const stamped = stampedHeaders(requestContext()?.principal, options.self, timeoutMs)
+    const principal = inOwnName ? undefined : requestContext()?.principal
+    const stamped = stampedHeaders(principal, options.self, timeoutMs)
     // A name that the credential does not back would be refused, and rightly so.
     const headers = { ...stamped, ...(!backed && { 'X-Service-Name': '' }), Authorization: authorization }
-    return { headers, timeoutMs, forget }
+    return { headers, timeoutMs, forget, ownToken: !forget && !inOwnName }
   }
 
   /** A token is fetched for all who wait for it, so one who is out of time only stops waiting. */
@@ -137,11 +138,11 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
       const until = giveUpAt(input.timeoutMs)
       const contentType = body !== undefined && { 'Content-Type': 'application/json' }
       const sendOnce = async () => {
-        const { headers: identity, timeoutMs, forget } = await identify(until, input.workspaceId)
+        const { headers: identity, timeoutMs, forget, ownToken } = await identify(until, input.workspaceId)
         const headers = { ...identity, ...contentType }
         const signal = requestContext()?.signal
         const response = await attempt({ method, url, headers, body, timeoutMs, signal }, call)
-        return { response, answer: await readJson(response, call, options.maxAnswerBytes), forget }
+        return { response, answer: await readJson(response, call, options.maxAnswerBytes), forget, ownToken }
       }
       const send = async () => {
         const first = await sendOnce()
@@ -152,13 +153,13 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
       retry.earn()
       for (let tried = 1; ; tried += 1) {
         try {
-          const { response, answer, forget } = await send()
+          const { response, answer, ownToken } = await send()
           if (response.status >= 200 && response.status < 300) return parse(output, answer, call)
           const retryAfter = response.headers['retry-after']
           throw fromAnswer(call, {
             status: response.status,
             body: answer,
-            ownToken: !forget,
+            ownToken,
             retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
           })
         } catch (error) {

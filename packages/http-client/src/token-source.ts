@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto'
 import { authService } from '@waybill/contracts'
-import { Problem, REQUEST_ID_HEADER, requestContext } from '@waybill/service-kit'
-import type { Secret } from '@waybill/service-kit'
+import { Problem } from '@waybill/service-kit'
+import type { Credential } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
-import { DownstreamError, fromAnswer, fromWireError } from './downstream-error.ts'
-import { readJson } from './read-body.ts'
-import type { Transport } from './transport.ts'
-import { WireError } from './wire-error.ts'
+import { DownstreamError, fromAnswer } from './downstream-error.ts'
+import type { CallName } from './downstream-error.ts'
+import type { OAuthCall } from './oauth-call.ts'
 
-const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, tokenError, tokenResponse } = authService
-const CALL = { service: 'auth-service', method: 'POST', path: TOKEN_PATH }
+const {
+  GRANT_TOKEN_EXCHANGE,
+  TOKEN_PATH,
+  TOKEN_TYPE_ACCESS_TOKEN,
+  TOKEN_TYPE_API_KEY,
+  tokenError,
+  tokenResponse,
+} = authService
 
 export interface TokenSourceOptions {
-  service: string
-  secret: Secret
-  authServiceUrl: string
-  transport: Transport
+  oauth: OAuthCall
   timeoutMs: number
   /**
    * A token is asked for anew this long before it expires, in milliseconds: as long as a call may take, since whoever is
    * called has to exchange it further until the end of its work.
    */
   renewBeforeMs: number
-  /** The longest answer of auth-service, in bytes. */
-  maxAnswerBytes: number
   /** How many tokens are kept. */
   cacheSize?: number
   now?: () => number
@@ -31,8 +31,8 @@ export interface TokenSourceOptions {
 
 export interface TokenRequest {
   audience: string
-  /** The token of the user (or service) to act for; absent when the service calls in its own name. */
-  subject?: Secret | undefined
+  /** The credential of the user (or service) to act for; absent when the service calls in its own name. */
+  subject?: Credential | undefined
   /** The workspace that the user was found to be a member of; only some services may say so. */
   workspaceId?: string | undefined
 }
@@ -89,36 +89,30 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
 /** By digest: the cache shall not be a list of users' tokens. */
 function cacheKey({ audience, subject, workspaceId }: TokenRequest): string {
   return createHash('sha256')
-    .update(JSON.stringify([audience, workspaceId ?? null, subject?.reveal() ?? null]))
+    .update(
+      JSON.stringify([
+        audience,
+        workspaceId ?? null,
+        subject?.type ?? null,
+        subject?.secret.reveal() ?? null,
+      ]),
+    )
     .digest('base64url')
 }
 
 async function askForToken(options: TokenSourceOptions, request: TokenRequest) {
   const span = request.subject ? SPAN.exchange : SPAN.clientCredentials
   return withSpan(span, { [ATTRIBUTE.audience]: request.audience }, async () => {
-    const { service, secret, authServiceUrl, transport, timeoutMs } = options
-    const credentials = [service, secret.reveal()].map(encodeURIComponent).join(':')
-    const requestId = requestContext()?.requestId
-    const response = await transport
-      .send({
-        method: 'POST',
-        url: authServiceUrl + TOKEN_PATH,
-        headers: {
-          Authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
-          'Content-Type': 'application/x-www-form-urlencoded',
-          ...(requestId !== undefined && { [REQUEST_ID_HEADER]: requestId }),
-        },
-        body: form(request).toString(),
-        timeoutMs,
-      })
-      .catch((error: unknown) => {
-        throw error instanceof WireError ? fromWireError(error, CALL) : error
-      })
-    const body = await readJson(response, CALL, options.maxAnswerBytes)
-    if (response.status !== 200) throw refusal(response.status, body, request.audience)
-    const granted = tokenResponse.safeParse(body)
+    const { oauth, timeoutMs } = options
+    const answer = await oauth({ method: 'POST', path: TOKEN_PATH, form: form(request), timeoutMs })
+    if (answer.status !== 200) throw refusal(answer, request.audience)
+    const granted = tokenResponse.safeParse(answer.body)
     if (!granted.success) {
-      throw new DownstreamError('upstream_failed', 'auth-service answered in an unexpected form.', CALL)
+      throw new DownstreamError(
+        'upstream_failed',
+        'auth-service answered in an unexpected form.',
+        answer.call,
+      )
     }
     const { access_token: token, expires_in: expiresIn } = granted.data
     return { token, expiresInMs: expiresIn * 1000 }
@@ -129,8 +123,11 @@ function form({ audience, subject, workspaceId }: TokenRequest): URLSearchParams
   const fields = new URLSearchParams({ audience })
   if (subject) {
     fields.set('grant_type', GRANT_TOKEN_EXCHANGE)
-    fields.set('subject_token', subject.reveal())
-    fields.set('subject_token_type', TOKEN_TYPE_ACCESS_TOKEN)
+    fields.set('subject_token', subject.secret.reveal())
+    fields.set(
+      'subject_token_type',
+      subject.type === 'api-key' ? TOKEN_TYPE_API_KEY : TOKEN_TYPE_ACCESS_TOKEN,
+    )
   } else {
     fields.set('grant_type', 'client_credentials')
   }
@@ -147,14 +144,15 @@ const NOT_ALLOWED = new Set([
   'invalid_request',
 ])
 
-/** `invalid_grant` speaks of the caller's token; the other refusals of what this service may do. */
-function refusal(status: number, body: unknown, audience: string): Problem {
+/** `invalid_grant` speaks of the caller's credential; the other refusals of what this service may do. */
+function refusal(answer: { call: CallName; status: number; body: unknown }, audience: string): Problem {
+  const { call, status, body } = answer
   const told = tokenError.safeParse(body)
-  if (!told.success || status >= 500) return fromAnswer(CALL, { status, body })
+  if (!told.success || status >= 500) return fromAnswer(call, { status, body })
   const { error, error_description: description = '' } = told.data
   if (error === 'invalid_grant')
     return new Problem('invalid_token', description || 'The credential is not valid any more.')
-  if (error === 'invalid_client') return fromAnswer(CALL, { status: 502, body })
-  if (!NOT_ALLOWED.has(error)) return fromAnswer(CALL, { status, body })
+  if (error === 'invalid_client') return fromAnswer(call, { status: 502, body })
+  if (!NOT_ALLOWED.has(error)) return fromAnswer(call, { status, body })
   return new Problem('forbidden', description || `No token for ${audience} may be had.`)
 }

@@ -3,6 +3,8 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https, { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import axios, { AxiosError } from 'axios'
+import { createTlsAgent } from './tls-agent.ts'
+import type { TlsAgentOptions } from './tls-agent.ts'
 import { ofAbort, WireError } from './wire-error.ts'
 
 /** One request as it goes onto a connection: no defaults, no redirects, nothing decoded that was not asked for. */
@@ -41,10 +43,21 @@ interface Agents {
   httpsAgent: HttpsAgent
 }
 
-/** Keep-alive connections by way of axios. `agents` replaces the pools, for those that check addresses. */
-export function createTransport(options: { maxSockets: number; agents?: Agents }): Transport {
-  const pool = { keepAlive: true, maxSockets: options.maxSockets, scheduling: 'lifo' as const }
+export interface TransportOptions {
+  /** To each host. */
+  maxSockets: number
+  /** Replaces the pools, for those that check addresses. */
+  agents?: Agents
+  /** How to reach a service that proves who it is by a certificate: replaces the pool of https. */
+  mutualTls?: Omit<TlsAgentOptions, 'pool'> | undefined
+}
+
+/** Keep-alive connections by way of axios. */
+export function createTransport(options: TransportOptions): Transport {
+  const { maxSockets, mutualTls } = options
+  const pool = { keepAlive: true, maxSockets, scheduling: 'lifo' as const }
   const agents = options.agents ?? { httpAgent: new HttpAgent(pool), httpsAgent: new HttpsAgent(pool) }
+  const tlsAgent = mutualTls && createTlsAgent({ ...mutualTls, pool })
   const client = axios.create({
     ...agents,
     adapter: 'http',
@@ -83,6 +96,7 @@ export function createTransport(options: { maxSockets: number; agents?: Agents }
         const { status, headers, data } = await client.request<Readable>({
           method,
           url,
+          ...(tlsAgent && { httpsAgent: tlsAgent.current() }),
           data: body,
           signal: beforeHead.signal,
           transport: exactly(request),
@@ -97,6 +111,7 @@ export function createTransport(options: { maxSockets: number; agents?: Agents }
       }
     },
     close() {
+      tlsAgent?.close()
       agents.httpAgent.destroy()
       agents.httpsAgent.destroy()
     },
@@ -161,6 +176,7 @@ function wireError(error: unknown): Error {
   }
   const { code = 'no code' } = error
   if (code === 'EPRIVATE') return new WireError('private', 'the address is not public')
+  if (code === 'ERR_PEER_CERTIFICATE') return new WireError('refused', 'another service answers there')
   if (REFUSED.has(code)) return new WireError('refused', `no connection (${code})`)
   if (code === 'ETIMEDOUT') return new WireError('timeout', 'no answer in time')
   return new WireError('broken', `the connection broke (${code})`)

@@ -429,16 +429,3 @@ describe('connections', () => {
     expect(await serving(() => proxy.call(getThing, THING))).toEqual({})
   })
 })
-
-describe('fetchJwks', () => {
-  test('gives back the document as it is, and fails as a 503 or 502', async () => {
-    neighbour = await recorder((_request, res) => res.end('{"keys":[]}'))
-    const own = client({ AUTH_SERVICE_URL: neighbour.url })
-    expect(await own.fetchJwks()).toEqual({ keys: [] })
-    expect(neighbour.requests[0]).toMatchObject({ url: '/.well-known/jwks.json' })
-    expect(neighbour.requests[0]?.headers).not.toHaveProperty('authorization')
-    await neighbour.close()
-    expect(await thrown(own.fetchJwks())).toMatchObject({ code: 'unavailable' })
-    await own.close()
-  })
-})

@@ -107,7 +107,7 @@ export function serving<T>(work: () => T, context: Partial<RequestContext> = {})
       requestId: 'journey-1',
       log: createLogger({ service: 'test', level: 'silent' }),
       principal: ANN,
-      credential: new Secret('canary-ann'),
+      credential: { type: 'access-token', secret: new Secret('canary-ann') },
       deadline: Date.now() + 20_000,
       signal: new AbortController().signal,
       ...context,

@@ -1,5 +1,7 @@
 import { Secret } from '@waybill/service-kit'
+import type { Credential } from '@waybill/service-kit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createOAuthCall } from '../src/oauth-call.ts'
 import { createTokenSource } from '../src/token-source.ts'
 import type { TokenSource } from '../src/token-source.ts'
 import { createTransport } from '../src/transport.ts'
@@ -11,17 +13,20 @@ let now = 0
 const transport = createTransport({ maxSockets: 64 })
 const source = (authServiceUrl: string, cacheSize = 100): TokenSource =>
   createTokenSource({
-    service: 'docling',
-    secret: new Secret('canary-secret'),
-    authServiceUrl,
-    transport,
+    oauth: createOAuthCall({
+      service: 'docling',
+      secret: new Secret('canary-secret'),
+      authServiceUrl,
+      transport,
+      maxAnswerBytes: 100_000,
+    }),
     timeoutMs: 5_000,
     renewBeforeMs: 15_000,
-    maxAnswerBytes: 100_000,
     cacheSize,
     now: () => now,
   })
-const subject = new Secret('ann')
+const tokenOf = (name: string): Credential => ({ type: 'access-token', secret: new Secret(name) })
+const subject = tokenOf('ann')
 
 beforeEach(async () => {
   auth = await issuer(120)
@@ -69,19 +74,20 @@ describe('a token', () => {
     const tokens = source(auth.url)
     const had = [
       await tokens.tokenFor({ audience: 'llm-proxy', subject }),
-      await tokens.tokenFor({ audience: 'llm-proxy', subject: new Secret('bob') }),
+      await tokens.tokenFor({ audience: 'llm-proxy', subject: tokenOf('bob') }),
       await tokens.tokenFor({ audience: 'data_store', subject }),
       await tokens.tokenFor({ audience: 'llm-proxy' }),
       await tokens.tokenFor({ audience: 'llm-proxy', subject, workspaceId: 'w1' }),
       await tokens.tokenFor({ audience: 'llm-proxy', subject, workspaceId: 'w2' }),
+      await tokens.tokenFor({ audience: 'llm-proxy', subject: { ...subject, type: 'api-key' } }),
     ]
-    expect(new Set(had).size).toBe(6)
+    expect(new Set(had).size).toBe(7)
   })
 
   test('takes bounded room: the oldest goes first', async () => {
     const tokens = source(auth.url, 2)
     for (const name of ['a', 'b', 'c', 'c', 'b', 'a']) {
-      await tokens.tokenFor({ audience: 'llm-proxy', subject: new Secret(name) })
+      await tokens.tokenFor({ audience: 'llm-proxy', subject: tokenOf(name) })
     }
     expect(auth.requests).toHaveLength(4)
   })

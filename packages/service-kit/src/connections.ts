@@ -4,6 +4,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { Server as TlsServer, TLSSocket } from 'node:tls'
 import { Problem } from './problem.ts'
 import { problemDocument } from './problem-response.ts'
 
@@ -15,10 +16,12 @@ export function trackConnections(server: Server): { drain: (limitMs: number) => 
   const underWay = new Map<Duplex, number>()
   let draining = false
 
-  server.on('connection', (socket: Socket) => {
+  const follow = (socket: Socket): void => {
     underWay.set(socket, 0)
     socket.once('close', () => underWay.delete(socket))
-  })
+  }
+  const handshakes = server instanceof TlsServer ? trackHandshakes(server, follow) : new Map<string, Socket>()
+  if (!(server instanceof TlsServer)) server.on('connection', follow)
   server.on('request', ({ socket }: IncomingMessage, res: ServerResponse) => {
     underWay.set(socket, (underWay.get(socket) ?? 0) + 1)
     res.once('close', () => {
@@ -28,8 +31,10 @@ export function trackConnections(server: Server): { drain: (limitMs: number) => 
     })
   })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // An answer that is under way must not get another one into its middle.
-    if (!socket.writable || error.code === 'ECONNRESET' || (underWay.get(socket) ?? 0) > 0) socket.destroy()
+    // An answer that is under way must not get another one into its middle; without a handshake there can be none.
+    const isHandshake = socket instanceof TLSSocket && !underWay.has(socket)
+    if (isHandshake || !socket.writable || error.code === 'ECONNRESET' || (underWay.get(socket) ?? 0) > 0)
+      socket.destroy()
     else socket.end(rawProblem(error.code), () => socket.destroy())
   })
 
@@ -41,11 +46,34 @@ export function trackConnections(server: Server): { drain: (limitMs: number) => 
       }, limitMs)
       // close() of http would also destroy each connection whose answer was handed over but is not yet sent.
       const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+      for (const socket of handshakes.values()) socket.destroy()
       for (const [socket, answers] of underWay) if (answers === 0) socket.destroy()
       await closed
       clearTimeout(last)
     },
   }
+}
+
+/**
+ * The sockets below TLS whose handshake is not over; each that comes through goes to `secured` as its TLS socket. The
+ * two are not linked, so the address of the client tells which became which.
+ */
+function trackHandshakes(server: TlsServer, secured: (socket: TLSSocket) => void): Map<string, Socket> {
+  const handshakes = new Map<string, Socket>()
+  const clientOf = ({ remoteAddress = '', remotePort = 0 }: Socket): string =>
+    `${remoteAddress} ${remotePort}`
+  server.on('connection', (socket: Socket) => {
+    const client = clientOf(socket)
+    handshakes.set(client, socket)
+    socket.once('close', () => {
+      if (handshakes.get(client) === socket) handshakes.delete(client)
+    })
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    handshakes.delete(clientOf(socket))
+    secured(socket)
+  })
+  return handshakes
 }
 
 function rawProblem(code: string | undefined): string {

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express'
 import { setServerIdentity, setServerRoute } from '@waybill/telemetry'
 import { bodyReader } from './body.ts'
 import { requestContext } from './context.ts'
-import type { RequestContext } from './context.ts'
+import type { Credential, RequestContext } from './context.ts'
 import { enforce } from './guard.ts'
 import { subjectOf } from './principal.ts'
 import type { Principal } from './principal.ts'
@@ -10,13 +10,13 @@ import { Problem } from './problem.ts'
 import { asProblem, sendProblem } from './problem-response.ts'
 import { Reply } from './reply.ts'
 import type { Route } from './route.ts'
-import type { Secret } from './secret.ts'
+import type { Throttle } from './throttle.ts'
 import { checkOutput, validate } from './validation.ts'
 
-/** A verified caller, with the token it came with where that can be exchanged further. */
+/** A verified caller, with what it came with where that can be exchanged further. */
 export interface Authenticated {
   principal: Principal
-  credential?: Secret
+  credential?: Credential
 }
 
 /** Turns the credential of a request into a caller; undefined when there is none. Throws a Problem when it is bad. */
@@ -25,6 +25,17 @@ export type Authenticate = (req: Request) => Promise<Authenticated | undefined>
 export interface HandlerOptions {
   authenticate: Authenticate
   bodyLimitBytes: number
+  /** Counts the call, once it is known who calls, and refuses it when it is one too many. */
+  throttle?: Throttle | undefined
+  /** Told of every 403, before it is answered: what is denied may have to stand in an audit. */
+  denied?: ((denial: Denial) => Promise<void>) | undefined
+}
+
+/** What was not allowed to whom. */
+export interface Denial {
+  route: Route
+  principal: Principal
+  problem: Problem
 }
 
 /**
@@ -41,7 +52,7 @@ export function routeHandler(
     const context = currentContext()
     const { requestId, log, signal } = context
     const work = async (): Promise<unknown> => {
-      const principal = await identify(route, req, context, options.authenticate)
+      const principal = await identify(route, req, res, context, options)
       signal.throwIfAborted()
       const body = await readBody(req, res)
       signal.throwIfAborted()
@@ -52,6 +63,7 @@ export function routeHandler(
       // The time runs for the verification of the caller and for the arrival of the body too.
       answer(route, res, await untilAborted(work(), signal))
     } catch (error) {
+      await reportDenial(route, error, context, options.denied)
       fail(route, res, error, context)
     }
   }
@@ -60,19 +72,40 @@ export function routeHandler(
 async function identify(
   route: Route,
   req: Request,
+  res: Response,
   context: RequestContext,
-  authenticate: Authenticate,
+  { authenticate, throttle }: HandlerOptions,
 ): Promise<Principal | undefined> {
-  if (route.auth.open) return undefined
-  const caller = await authenticate(req)
+  const caller = route.auth.open
+    ? undefined
+    : await authenticate(req).catch(async (error: unknown) => {
+        // A credential that is not good proves nobody.
+        await throttle?.({ route, principal: undefined, req, res })
+        throw error
+      })
   context.principal = caller?.principal
   context.credential = caller?.credential
   if (caller) {
     const { principal } = caller
     setServerIdentity({ subject: subjectOf(principal), actors: principal.actors, via: principal.via })
   }
+  await throttle?.({ route, principal: caller?.principal, req, res })
+  if (route.auth.open) return undefined
   enforce(route.auth, caller?.principal)
   return caller?.principal
+}
+
+/** A denial that cannot be written down is answered all the same, and not hidden. */
+async function reportDenial(
+  route: Route,
+  error: unknown,
+  { principal, log }: RequestContext,
+  denied: HandlerOptions['denied'],
+): Promise<void> {
+  if (!denied || !principal || !(error instanceof Problem) || error.status !== 403) return
+  await denied({ route, principal, problem: error }).catch((failure: unknown) => {
+    log.error({ err: failure, code: error.code }, 'a denial could not be recorded')
+  })
 }
 
 function answer(route: Route, res: Response, result: unknown): void {
@@ -96,7 +129,8 @@ function fail(route: Route, res: Response, error: unknown, context: RequestConte
   else if (!res.writableEnded) res.destroy()
 }
 
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** What `work` comes to, unless `signal` aborts first: then its reason is thrown, and `work` goes on unheard. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   let onAbort: () => void = () => undefined
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Guard } from './guard.ts'
 import { PROBLEMS } from './problem.ts'
 import type { ProblemCode } from './problem.ts'
-import type { Route } from './route.ts'
+import type { Route, SecurityScheme } from './route.ts'
 
 type Json = Record<string, unknown>
 
@@ -27,7 +27,7 @@ export function openApiDocument(service: { name: string; version: string }, rout
     },
     paths,
     components: {
-      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } },
+      securitySchemes,
       schemas: { Problem: problemSchema },
     },
   }
@@ -39,7 +39,7 @@ function operation(route: Route, path: string, method: string): Json {
     operationId: `${method}${path.replace(/[^A-Za-z0-9]+(\w?)/g, (_, next: string) => next.toUpperCase())}`,
     summary: route.summary,
     description: `For ${route.auth.description}.`,
-    security: route.auth.open ? [] : [{ bearer: route.auth.permissions }],
+    security: security(route),
     parameters: [...parameters(route, 'params', 'path', path), ...parameters(route, 'query', 'query', path)],
     ...requestBody(route),
     responses: {
@@ -53,6 +53,16 @@ function operation(route: Route, path: string, method: string): Json {
     },
     'x-waybill-guard': guardNote(route.auth),
   }
+}
+
+/** Any one of them will do: users come with a token or an API key, services with a token or their certificate. */
+function security({ auth, describes }: Route): Partial<Record<SecurityScheme, readonly string[]>>[] {
+  if (auth.open) return (describes?.schemes ?? []).map((scheme) => ({ [scheme]: [] }))
+  return [
+    { bearer: auth.permissions },
+    ...(auth.kinds.includes('user') ? [{ apiKey: [] }] : []),
+    ...(auth.kinds.includes('service') ? [{ mutualTLS: [] }] : []),
+  ]
 }
 
 function guardNote(guard: Guard): Json {
@@ -96,16 +106,28 @@ function parameters(route: Route, part: 'params' | 'query', where: 'path' | 'que
 }
 
 function requestBody(route: Route): Json {
-  const type = route.bodyType === 'multipart' ? 'multipart/form-data' : 'application/json'
-  if (!route.input.body) return {}
-  return {
-    requestBody: { required: true, content: { [type]: { schema: jsonSchema(route.input.body, 'input') } } },
-  }
+  const json = route.bodyType === 'multipart' ? 'multipart/form-data' : 'application/json'
+  const form = route.describes?.form
+  const schema = form ?? route.input.body
+  if (!schema) return {}
+  const type = form ? 'application/x-www-form-urlencoded' : json
+  return { requestBody: { required: true, content: { [type]: { schema: jsonSchema(schema, 'input') } } } }
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json
   return rest
+}
+
+const securitySchemes: Record<SecurityScheme, Json> = {
+  bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+  apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
+  mutualTLS: { type: 'mutualTLS', description: 'A client certificate with the SPIFFE id of a service' },
+  basic: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'An OAuth client: the name and the secret of a service',
+  },
 }
 
 const problemSchema = {

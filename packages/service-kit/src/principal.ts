@@ -17,6 +17,10 @@ export interface UserPrincipal extends Identity {
   email?: string
   role: string
   sessionId?: string
+  /** The API key that the user came with, here or at the first service; absent when it logged in. */
+  apiKeyId?: string
+  /** How much the user may ask for, `free` where nothing is said. */
+  tier?: string
 }
 
 /** A service that calls in its own name, with nobody behind it. */

@@ -96,7 +96,7 @@ export function sendProblem(
 }
 
 /** RFC 6750 section 3: no `error` when no credential was sent, `insufficient_scope` with the scope when it is too weak. */
-function challengeFor(problem: Problem): string | undefined {
+export function challengeFor(problem: Problem): string | undefined {
   const realm = 'Bearer realm="waybill"'
   if (problem.code === 'unauthenticated') return realm
   if (problem.code === 'insufficient_permission') {

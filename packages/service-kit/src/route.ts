@@ -29,6 +29,9 @@ export interface RouteInput<Params, Query, Body, Who> {
   res: Response
 }
 
+/** A way to authenticate, by its name in the OpenAPI document. */
+export type SecurityScheme = 'bearer' | 'apiKey' | 'mutualTLS' | 'basic'
+
 interface Behaviour {
   /** How the body arrives: parsed as JSON (default when `input.body` is given), or left in `req` for the handler. */
   bodyType?: 'json' | 'multipart' | 'stream'
@@ -38,6 +41,13 @@ interface Behaviour {
   timeoutMs?: number
   /** What can go wrong beside the usual, for the documentation. */
   problems?: readonly ProblemCode[]
+  /** For the documentation only: what the route reads by itself. */
+  describes?: {
+    /** The fields of an `application/x-www-form-urlencoded` body. */
+    form?: z.ZodType
+    /** The ways to authenticate at an open route, any one of them. */
+    schemes?: readonly SecurityScheme[]
+  }
   /** The error body in the shape of another protocol (OpenAI's, say) on that protocol's own paths. */
   renderProblem?: (document: ProblemDocument) => unknown
 }

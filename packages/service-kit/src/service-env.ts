@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { env } from './config.ts'
+import { tlsEnv } from './tls/tls-env.ts'
 
 const LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
@@ -24,6 +25,7 @@ export function serviceEnv(defaults: { port: number }) {
     SHUTDOWN_TIMEOUT_MS: env
       .int({ min: 0, max: 600_000, default: 10_000 })
       .describe('How long requests under way may go on after SIGTERM, in ms'),
+    ...tlsEnv,
   }
 }
 

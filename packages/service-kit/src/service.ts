@@ -1,14 +1,15 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import type { Express, Request } from 'express'
 import type { Logger } from 'pino'
+import type { Authentication } from './authentication.ts'
 import { begin } from './begin.ts'
 import { trackConnections } from './connections.ts'
 import { errorHandler, notFoundHandler } from './fallback.ts'
 import { routeHandler } from './handler.ts'
-import type { Authenticate } from './handler.ts'
+import type { HandlerOptions } from './handler.ts'
 import { createLogger } from './logger.ts'
+import { oneHost } from './one-host.ts'
 import { pathMatcher } from './path-matcher.ts'
 import { unavailable } from './problem.ts'
 import { sendProblem } from './problem-response.ts'
@@ -17,16 +18,22 @@ import type { Check, StartTask } from './readiness.ts'
 import type { Route } from './route.ts'
 import type { ServiceConfig } from './service-env.ts'
 import { mountSystemRoutes, SYSTEM_ROUTES } from './system-routes.ts'
+import { admission, maximumAge } from './tls/admission.ts'
+import { createListener } from './tls/listener.ts'
+import type { PeerRefusal } from './tls/listener.ts'
+import type { Tls } from './tls/tls.ts'
 
-export interface ServiceOptions {
+export interface ServiceOptions extends Pick<HandlerOptions, 'throttle' | 'denied'> {
   name: string
   version?: string
   config: ServiceConfig
-  authenticate: Authenticate
+  auth: Authentication
   routes: readonly Route[]
   logger?: Logger
   /** Callers are strangers: what they say of their patience is not read. */
   edge?: boolean
+  /** What openTls gave; it is closed with the service. */
+  tls?: Tls | undefined
   /** Done before the first request is let in; retried while neighbours are down. */
   starting?: readonly StartTask[]
   /** What must work for the service to be ready. */
@@ -51,7 +58,9 @@ export interface Service {
 
 /** Puts a service together: its routes behind the one request pipeline, health, metrics and documentation beside them. */
 export function createService(options: ServiceOptions): Service {
-  const { name, config, routes, version = '0.1.0' } = options
+  const { name, config, routes, auth, version = '0.1.0' } = options
+  const tls = config.TLS_LISTEN ? options.tls : undefined
+  const strict = strictness(options)
   const log = options.logger ?? createLogger({ service: name, level: config.LOG_LEVEL })
   const readiness = new Readiness(options.readiness ?? {}, log)
   const stopping = new AbortController()
@@ -63,19 +72,28 @@ export function createService(options: ServiceOptions): Service {
 
   const timeoutFor = routeTimeout(routes, config.REQUEST_TIMEOUT_MS)
   app.use(begin(log, { timeoutFor, edge: options.edge ?? false }))
+  app.use(oneHost)
   app.use((_req, res, next) => {
     res.set('X-Content-Type-Options', 'nosniff')
     if (stopping.signal.aborted) res.set('Connection', 'close')
     next()
   })
+  if (tls) app.use(maximumAge(config))
+  if (strict) app.use(admission(strict))
   mountSystemRoutes(app, { name, version }, routes, readiness)
   app.use((_req, res, next) => {
     if (readiness.started) next()
     else sendProblem(res, unavailable(`${name} is starting; it`))
   })
+  const handling = {
+    authenticate: auth.authenticate,
+    bodyLimitBytes: config.BODY_LIMIT_BYTES,
+    throttle: options.throttle,
+    denied: options.denied,
+  }
   for (const route of routes) {
     const verb = route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete' | 'all'
-    app[verb](route.path, routeHandler(route, { ...options, bodyLimitBytes: config.BODY_LIMIT_BYTES }))
+    app[verb](route.path, routeHandler(route, handling))
   }
   app.use(notFoundHandler([...routes, ...SYSTEM_ROUTES]))
   app.use(errorHandler)
@@ -86,28 +104,42 @@ export function createService(options: ServiceOptions): Service {
     readiness.drain()
     stopping.abort(new Error(`${name} is closing`))
     await connections?.drain(config.SHUTDOWN_TIMEOUT_MS)
-    await closeAll(options.closing ?? [])
+    await closeAll([
+      async () => auth.close?.(),
+      ...(options.closing ?? []),
+      () => Promise.resolve(options.tls?.close()),
+    ])
   }
   return {
     name,
     app,
     routes,
     log,
-    start: () => readiness.start(options.starting ?? [], stopping.signal),
+    start: () =>
+      readiness.start([...(options.starting ?? []), ...(auth.start ? [auth.start] : [])], stopping.signal),
     async listen({ port = config.PORT, host = config.HOST } = {}) {
-      const server = createServer(
-        { requestTimeout: 300_000, headersTimeout: 20_000, keepAliveTimeout: 65_000 },
-        app,
-      )
+      const server = createListener(app, { config, tls, peerRefusal: strict, log })
       connections = trackConnections(server)
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject).listen(port, host, resolve)
       })
       const address = server.address() as AddressInfo // it listens on a port, not on a pipe
-      return { url: `http://${host}:${String(address.port)}`, port: address.port }
+      return { url: `${tls ? 'https' : 'http'}://${host}:${String(address.port)}`, port: address.port }
     },
     close: () => (closed ??= close()),
   }
+}
+
+/**
+ * How the peers of a strict listener are judged; undefined where it is not strict.
+ * @throws Error when a configured TLS, or who judges its peers, was not handed in: nothing is served in clear by mistake
+ */
+function strictness({ name, config, tls, auth: { peerRefusal } }: ServiceOptions): PeerRefusal | undefined {
+  if (config.TLS_CERT_FILE !== '' && !tls)
+    throw new Error(`${name}: TLS_CERT_FILE is set, but there is no tls.`)
+  if (config.TLS_CLIENT_AUTH !== 'required') return undefined
+  if (!tls || !peerRefusal) throw new Error(`${name}: TLS_CLIENT_AUTH=required needs tls and peerRefusal.`)
+  return peerRefusal
 }
 
 /** One after the other; what cannot be closed does not keep the rest open. Throws the first error at the end. */

@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import express from 'express'
 import type { Express, Response } from 'express'
 import { metricsText, setServerRoute } from '@waybill/telemetry'
@@ -45,7 +45,8 @@ export function mountSystemRoutes(
 }
 
 /** Found without being loaded: the package's entry point would run its whole browser bundle. */
-const SWAGGER_UI = dirname(fileURLToPath(import.meta.resolve('swagger-ui-dist/package.json')))
+const require = createRequire(import.meta.url)
+const SWAGGER_UI = dirname(require.resolve('swagger-ui-dist/package.json'))
 
 const START_SCRIPT = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true })`
 

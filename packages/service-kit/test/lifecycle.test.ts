@@ -94,7 +94,7 @@ describe('the time of a request', () => {
       timeoutMs: 30,
       handle: () => ({}),
     })
-    await using here = await stand([guarded], {}, { authenticate: () => never })
+    await using here = await stand([guarded], {}, { auth: { authenticate: () => never } })
     expect((await ask(`${here.url}/v1/things`)).status).toBe(504)
   })
 
@@ -110,7 +110,7 @@ describe('the time of a request', () => {
         return {}
       },
     })
-    await using here = await stand([counted], {}, { authenticate: () => verified.passed })
+    await using here = await stand([counted], {}, { auth: { authenticate: () => verified.passed } })
     await ask(`${here.url}/v1/things`)
     verified.open(undefined)
     await new Promise((resolve) => setImmediate(resolve))

@@ -29,6 +29,13 @@ const ROUTES = [
     bodyType: 'stream',
     handle: () => undefined,
   }),
+  route('POST', '/forms', {
+    auth: anybody,
+    summary: 'A form that the handler reads',
+    bodyType: 'stream',
+    describes: { form: z.object({ token: z.string() }), schemes: ['basic', 'mutualTLS'] },
+    handle: () => undefined,
+  }),
   route('GET', '/.well-known/keys.json', { auth: anybody, summary: 'Keys', handle: () => ({}) }),
 ]
 
@@ -38,6 +45,7 @@ interface Operation {
   parameters: { name: string; in: string; required: boolean; schema: unknown }[]
   requestBody?: { content: Record<string, { schema: unknown }> }
   responses: Record<string, { description: string }>
+  'x-waybill-guard': { open: boolean }
 }
 interface Document {
   openapi: string
@@ -91,14 +99,26 @@ describe('the OpenAPI document', () => {
 
   test('says of every guarded route who may use it, and of an open one that nobody is asked', async () => {
     const { paths } = await documentOf()
-    expect(paths['/v1/{backend}/things']?.get?.security).toEqual([{ bearer: ['things.write'] }])
+    expect(paths['/v1/{backend}/things']?.get?.security).toEqual([
+      { bearer: ['things.write'] },
+      { apiKey: [] },
+    ])
     expect(paths['/.well-known/keys.json']?.get?.security).toEqual([])
     const guarded = Object.values(paths).flatMap((item) => Object.values(item))
     for (const operation of guarded) {
-      const isOpen = operation.security.length === 0
+      const { open: isOpen } = operation['x-waybill-guard']
       expect(Object.hasOwn(operation.responses, '401')).toBe(!isOpen)
       expect(Object.hasOwn(operation.responses, '403')).toBe(!isOpen)
     }
+  })
+
+  test('tells what a route reads by itself: a form, and who authenticates in other ways', async () => {
+    const { paths } = await documentOf()
+    const form = paths['/forms']?.post
+    expect(form?.security).toEqual([{ basic: [] }, { mutualTLS: [] }])
+    expect(form?.requestBody?.content).toMatchObject({
+      'application/x-www-form-urlencoded': { schema: { required: ['token'] } },
+    })
   })
 
   test('tells what may be left out of a request and what an answer always has', async () => {

@@ -83,7 +83,7 @@ export async function stand(
   const log = logSink()
   const logger = createLogger({ service: 'stand', destination: log.stream })
   const { start = true, ...rest } = options
-  const service = createService({ name: 'stand', config, authenticate, routes, logger, ...rest })
+  const service = createService({ name: 'stand', config, auth: { authenticate }, routes, logger, ...rest })
   const { url, port } = await service.listen({ port: 0 })
   if (start) await service.start()
   return { service, url, port, log, [Symbol.asyncDispose]: () => service.close() }

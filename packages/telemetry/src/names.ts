@@ -16,6 +16,16 @@ export const ATTRIBUTE = {
   collection: 'db.collection.name',
   operation: 'db.operation.name',
   system: 'db.system.name',
+  rpcSystem: 'rpc.system',
+  /** With its package: `waybill.substrate.v1.BasketService`. */
+  rpcService: 'rpc.service',
+  rpcMethod: 'rpc.method',
+  /** gRPC's status code, a number. */
+  rpcStatus: 'rpc.grpc.status_code',
+  /** How it went, on counters: `success` or `failure`. */
+  outcome: 'waybill.outcome',
+  /** The allowance that is used up, on the counter of refusals. */
+  limit: 'waybill.limit',
   /** The class of what was thrown. */
   errorType: 'error.type',
 } as const
@@ -29,5 +39,15 @@ export const SPAN = {
   passwordHash: 'password.hash',
 } as const
 
+/** What is counted, to be watched (seed 002): each a counter at `/metrics`. */
+export const METRIC = {
+  login: 'waybill.logins',
+  refresh: 'waybill.refreshes',
+  apiKey: 'waybill.api_key_uses',
+  lockout: 'waybill.lockouts',
+  rateLimited: 'waybill.rate_limited',
+} as const
+
+export type MetricName = (typeof METRIC)[keyof typeof METRIC]
 export type SpanName = (typeof SPAN)[keyof typeof SPAN]
 export type AttributeName = (typeof ATTRIBUTE)[keyof typeof ATTRIBUTE]

@@ -8,7 +8,8 @@ import { NodeSDK } from '@opentelemetry/sdk-node'
 import { AlwaysOnSampler } from '@opentelemetry/sdk-trace'
 import { isTelemetryRunning, setRunningTelemetry } from './running.ts'
 
-const QUIET_PATHS = ['/livez', '/readyz', '/metrics']
+/** Asked all the time by machines, on nobody's behalf: probes, and the feed that every service follows. */
+const QUIET_PATHS = ['/livez', '/readyz', '/metrics', '/oauth/revocations']
 
 /** What a query may hold that no span shall: the signatures of the semantic conventions, and secrets by their usual names. */
 const SECRET_PARAMETERS = [

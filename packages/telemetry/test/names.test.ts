@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { ATTRIBUTE, SPAN } from '../src/index.ts'
+import { ATTRIBUTE, METRIC, SPAN } from '../src/index.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const NAMES = 'packages/telemetry/src/names.ts'
@@ -11,7 +11,7 @@ const sources = globSync(['apps/*/src/**/*.ts', 'packages/*/src/**/*.ts'], { cwd
 
 /** Where a name could be given as text instead of coming from names.ts. */
 const BY_TEXT = [
-  /\b(?:withSpan|startSpan|startActiveSpan|setAttribute|addEvent|updateName)\(\s*['"`]/,
+  /\b(?:withSpan|countEvent|startSpan|startActiveSpan|setAttribute|addEvent|updateName)\(\s*['"`]/,
   /\bsetAttributes\(\s*\{[^}]*?(?:^|[{,\s])(?:['"`][^'"`]*['"`]|\w+)\s*:/,
   /\bwithSpan\([^,]+,\s*\{[^}]*?['"`][\w.]+['"`]\s*:/,
   /\.createCounter\(\s*['"`](?!waybill\.)/,
@@ -43,19 +43,23 @@ describe('names of spans and attributes', () => {
     const unused = [
       ...Object.keys(ATTRIBUTE).map((name) => `ATTRIBUTE.${name}`),
       ...Object.keys(SPAN).map((name) => `SPAN.${name}`),
+      ...Object.keys(METRIC).map((name) => `METRIC.${name}`),
     ].filter((name) => !all.includes(name))
     expect(unused).toEqual([])
   })
 
   test('follow the semantic conventions, or begin with waybill.', () => {
-    const conventions = ['db.collection.name', 'db.operation.name', 'db.system.name', 'error.type']
+    const conventions = [
+      ...['db.collection.name', 'db.operation.name', 'db.system.name', 'error.type'],
+      ...['rpc.system', 'rpc.service', 'rpc.method', 'rpc.grpc.status_code'],
+    ]
     const own = Object.values(ATTRIBUTE).filter((name) => !name.startsWith('waybill.'))
     expect(conventions).toEqual(expect.arrayContaining(own))
     for (const name of Object.values(SPAN)) expect(name).toMatch(/^[a-z_]+\.[a-z_]+$/)
   })
 
   test('are each given once', () => {
-    const all = [...Object.values(ATTRIBUTE), ...Object.values(SPAN)]
+    const all = [...Object.values(ATTRIBUTE), ...Object.values(SPAN), ...Object.values(METRIC)]
     expect(new Set(all).size).toBe(all.length)
   })
 })

@@ -1,18 +1,19 @@
-import { open, user } from '@waybill/auth'
+import { open, signedIn, user } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
-import { route } from '@waybill/service-kit'
+import { enforceQuotas, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import type { Accounts } from '../accounts.ts'
 import type { Limits } from '../limits.ts'
+import type { PasswordChange } from '../password-change.ts'
 import type { User } from '../store/users.ts'
-import { enforceQuotas } from './rate-limit.ts'
 
 export interface AccountRooms {
   accounts: Accounts
+  changePassword: PasswordChange
   limits: Limits
 }
 
-export function accountRoutes({ accounts, limits }: AccountRooms): Route[] {
+export function accountRoutes({ accounts, changePassword, limits }: AccountRooms): Route[] {
   return [
     route(authService.register, {
       auth: open('who registers has no account yet'),
@@ -20,7 +21,7 @@ export function accountRoutes({ accounts, limits }: AccountRooms): Route[] {
       async handle({ body, req, res }) {
         enforceQuotas(res, await limits.register(req.ip ?? ''))
         const { username, email, password, full_name: fullName } = body
-        return described(await accounts.register({ username, email, password, fullName }))
+        return describedUser(await accounts.register({ username, email, password, fullName }))
       },
     }),
 
@@ -28,15 +29,30 @@ export function accountRoutes({ accounts, limits }: AccountRooms): Route[] {
       auth: user(),
       async handle({ principal }) {
         return {
-          ...described(await accounts.profile(principal)),
+          ...describedUser(await accounts.profile(principal)),
           permissions: [...principal.permissions],
           session_id: principal.sessionId ?? '',
         }
       },
     }),
+
+    route(authService.changePassword, {
+      auth: signedIn(),
+      problems: ['invalid_credentials', 'rate_limited', 'unavailable', 'conflict'],
+      async handle({ body, principal, req, res }) {
+        enforceQuotas(res, await limits.changePassword(principal.userId))
+        const { current_password: current, new_password: next } = body
+        await changePassword(principal, { current, next, address: req.ip ?? '' })
+        return undefined
+      },
+    }),
   ]
 }
 
-function described({ id, username, email, fullName, role, createdAt }: User) {
-  return { user_id: id, username, email, full_name: fullName, role, created_at: createdAt.toISOString() }
+/** A user as it is told to that user. */
+export function describedUser({ id, username, email, fullName, role, tier, createdAt }: User) {
+  return {
+    ...{ user_id: id, username, email, full_name: fullName, role, tier },
+    created_at: createdAt.toISOString(),
+  }
 }

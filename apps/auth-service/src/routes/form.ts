@@ -1,6 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '@waybill/service-kit'
+import { z } from 'zod'
 import { oauthProblem } from './oauth-problem.ts'
+
+/** No form of the OAuth endpoints is longer, whatever tokens it holds. */
+export const FORM_LIMIT_BYTES = 32 * 1024
+
+/** What a client adds to any form that does not authenticate by a header (client_secret_post, tls_client_auth). */
+export const clientFields = { client_id: z.string().optional(), client_secret: z.string().optional() }
 
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i
 
@@ -39,4 +46,12 @@ async function readText(req: IncomingMessage, limitBytes: number): Promise<strin
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
+}
+
+/** The fields as `schema` has them. @throws Problem with `invalid_request`, naming the first field that is wrong */
+export function parseForm<S extends z.ZodObject>(schema: S, form: ReadonlyMap<string, string>): z.output<S> {
+  const result = schema.safeParse(Object.fromEntries(form))
+  if (result.success) return result.data
+  const field = String(result.error.issues[0]?.path[0])
+  throw oauthProblem('invalid_request', `${field} is missing or not acceptable.`)
 }

@@ -2,7 +2,8 @@ import type { GrantError } from '@waybill/auth'
 import { Problem } from '@waybill/service-kit'
 import type { ProblemDocument } from '@waybill/service-kit'
 
-export type OAuthErrorCode = GrantError['code'] | 'invalid_client' | 'unsupported_grant_type'
+export type OAuthErrorCode =
+  GrantError['code'] | 'invalid_client' | 'unsupported_grant_type' | 'unsupported_token_type'
 
 /** A refusal by its OAuth code (RFC 6749 section 5.2): 401 with a challenge for `invalid_client`, 400 for all others. */
 export function oauthProblem(code: OAuthErrorCode, description: string): Problem {

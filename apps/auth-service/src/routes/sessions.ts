@@ -1,12 +1,11 @@
-import { open, user } from '@waybill/auth'
+import { open, signedIn, user } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
-import { route } from '@waybill/service-kit'
+import { enforceQuotas, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import type { Accounts } from '../accounts.ts'
 import type { IssuedToken } from '../keyring.ts'
 import type { Limits } from '../limits.ts'
 import type { OpenSession, Sessions } from '../sessions.ts'
-import { enforceQuotas } from './rate-limit.ts'
 
 export interface SessionRooms {
   accounts: Accounts
@@ -33,8 +32,9 @@ export function sessionRoutes({ accounts, sessions, limits, accessTokenFor }: Se
       auth: open('the password in the body is the credential'),
       problems: ['invalid_credentials', 'rate_limited', 'unavailable'],
       async handle({ body, req, res }) {
-        enforceQuotas(res, await limits.logIn(body.username, req.ip ?? ''))
-        return answer(await accounts.logIn(body.username, body.password))
+        const address = req.ip ?? ''
+        enforceQuotas(res, await limits.logIn(body.username, address))
+        return answer(await accounts.logIn(body.username, body.password, address))
       },
     }),
 
@@ -50,6 +50,33 @@ export function sessionRoutes({ accounts, sessions, limits, accessTokenFor }: Se
         await sessions.end(principal)
         return undefined
       },
+    }),
+
+    route(authService.listSessions, {
+      auth: signedIn(),
+      handle: async ({ principal }) => ({
+        sessions: (await sessions.list(principal)).map(({ id, createdAt, lastUsedAt, expiresAt }) => ({
+          session_id: id,
+          created_at: createdAt.toISOString(),
+          last_used_at: lastUsedAt.toISOString(),
+          expires_at: expiresAt.toISOString(),
+          current: id === principal.sessionId,
+        })),
+      }),
+    }),
+
+    route(authService.revokeSession, {
+      auth: signedIn(),
+      problems: ['not_found'],
+      async handle({ params, principal }) {
+        await sessions.endOne(principal, params.session_id)
+        return undefined
+      },
+    }),
+
+    route(authService.revokeOtherSessions, {
+      auth: signedIn(),
+      handle: async ({ principal }) => ({ revoked: await sessions.endOthers(principal) }),
     }),
   ]
 }

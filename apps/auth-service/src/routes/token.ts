@@ -2,17 +2,15 @@ import { GrantError, open } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route, Secret } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import { setServerIdentity } from '@waybill/telemetry'
 import { z } from 'zod'
-import type { GrantedToken, Grants } from '../grants.ts'
-import type { ServiceClients } from '../service-clients.ts'
-import { presentedClient } from './client-credentials.ts'
-import { readForm } from './form.ts'
+import type { Client, GrantedToken, Grants } from '../grants.ts'
+import { CLIENT_SCHEMES } from './client-authentication.ts'
+import type { AuthenticateClient } from './client-authentication.ts'
+import { clientFields, FORM_LIMIT_BYTES, parseForm, readForm } from './form.ts'
 import { oauthErrorBody, oauthProblem } from './oauth-problem.ts'
 
-const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, tokenResponse } = authService
-
-const BODY_LIMIT_BYTES = 32 * 1024
+const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_API_KEY, tokenResponse } =
+  authService
 
 /** RFC 6749 section 3.3. */
 const scopes = z
@@ -25,53 +23,64 @@ const grantForm = z.object({ audience: name, scope: scopes.optional(), workspace
 
 const exchangeForm = grantForm.extend({
   subject_token: z.string().transform((token) => new Secret(token)),
-  subject_token_type: z.literal(TOKEN_TYPE_ACCESS_TOKEN),
+  subject_token_type: z.enum([TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_API_KEY]),
   requested_token_type: z.literal(TOKEN_TYPE_ACCESS_TOKEN).optional(),
   // The actor is the client itself, and the audience is named by its name: these would be overheard otherwise.
   actor_token: z.undefined().optional(),
   resource: z.undefined().optional(),
 })
 
+/** Both grants as one form, for the documentation. */
+const describedForm = z.object({
+  grant_type: z.enum(['client_credentials', GRANT_TOKEN_EXCHANGE]),
+  ...grantForm.shape,
+  subject_token: z.string().optional(),
+  subject_token_type: exchangeForm.shape.subject_token_type.optional(),
+  requested_token_type: exchangeForm.shape.requested_token_type,
+  ...clientFields,
+})
+
 export interface TokenRooms {
-  clients: ServiceClients
+  authenticateClient: AuthenticateClient
   grants: Grants
 }
 
 /** The token endpoint (RFC 6749 section 3.2), for services only. */
-export function tokenRoutes({ clients, grants }: TokenRooms): Route[] {
+export function tokenRoutes({ authenticateClient, grants }: TokenRooms): Route[] {
   return [
     route('POST', TOKEN_PATH, {
-      auth: open('the service authenticates as an OAuth client: Basic, or client_id and client_secret'),
-      summary: 'A token in the own name (client_credentials) or on behalf of a user (RFC 8693); form-encoded',
+      auth: open('the service authenticates as an OAuth client, by its secret or by its certificate'),
+      summary: 'A token in the own name (client_credentials) or on behalf of a user (RFC 8693)',
       bodyType: 'stream',
-      bodyLimitBytes: BODY_LIMIT_BYTES,
+      bodyLimitBytes: FORM_LIMIT_BYTES,
+      describes: { form: describedForm, schemes: CLIENT_SCHEMES },
       output: tokenResponse,
       problems: ['bad_request', 'invalid_credentials', 'unsupported_media_type', 'payload_too_large'],
       renderProblem: oauthErrorBody,
-      async handle({ req, log }) {
-        const form = await readForm(req, BODY_LIMIT_BYTES)
-        const client = presentedClient(req, form)
-        if (!clients.isGenuine(client.name, client.secret)) {
-          log.warn({ audit: 'client_authentication_failed' }, 'refused')
-          throw oauthProblem('invalid_client', 'The client or its secret is not known.')
-        }
-        setServerIdentity({ subject: `service:${client.name}`, actors: [], via: 'service-secret' })
-        return grant(client.name, form, grants).catch(asOAuthProblem)
+      async handle({ req }) {
+        const form = await readForm(req, FORM_LIMIT_BYTES)
+        const client = await authenticateClient(req, form)
+        return grant(client, form, grants).catch(asOAuthProblem)
       },
     }),
   ]
 }
 
-async function grant(client: string, form: ReadonlyMap<string, string>, grants: Grants) {
+async function grant(client: Client, form: ReadonlyMap<string, string>, grants: Grants) {
   const type = form.get('grant_type')
   if (type === 'client_credentials') {
-    const { audience, scope, workspace_id: workspaceId } = parse(grantForm, form)
+    const { audience, scope, workspace_id: workspaceId } = parseForm(grantForm, form)
     return answer(await grants.clientCredentials({ client, audience, scope, workspaceId }))
   }
   if (type === GRANT_TOKEN_EXCHANGE) {
-    const fields = parse(exchangeForm, form)
-    const { audience, scope, workspace_id: workspaceId, subject_token: subjectToken } = fields
-    const granted = await grants.exchange({ client, audience, scope, workspaceId, subjectToken })
+    const fields = parseForm(exchangeForm, form)
+    const { audience, scope, workspace_id: workspaceId, subject_token: secret } = fields
+    const subject = {
+      type:
+        fields.subject_token_type === TOKEN_TYPE_API_KEY ? ('api-key' as const) : ('access-token' as const),
+      secret,
+    }
+    const granted = await grants.exchange({ client, audience, scope, workspaceId, subject })
     return { ...answer(granted), issued_token_type: TOKEN_TYPE_ACCESS_TOKEN }
   }
   if (type === undefined) throw oauthProblem('invalid_request', 'grant_type is missing.')
@@ -80,13 +89,6 @@ async function grant(client: string, form: ReadonlyMap<string, string>, grants: 
 
 function answer({ token, expiresIn, scope }: GrantedToken) {
   return { access_token: token, token_type: 'Bearer' as const, expires_in: expiresIn, scope }
-}
-
-function parse<S extends z.ZodObject>(schema: S, form: ReadonlyMap<string, string>): z.output<S> {
-  const result = schema.safeParse(Object.fromEntries(form))
-  if (result.success) return result.data
-  const field = String(result.error.issues[0]?.path[0])
-  throw oauthProblem('invalid_request', `${field} is missing or not acceptable.`)
 }
 
 function asOAuthProblem(error: unknown): never {

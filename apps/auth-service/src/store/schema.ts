@@ -1,3 +1,4 @@
+import type { authService } from '@waybill/contracts'
 import type { Generated } from 'kysely'
 
 interface UsersTable {
@@ -8,6 +9,9 @@ interface UsersTable {
   role: Generated<string>
   password_hash: string
   created_at: Generated<Date>
+  tier: Generated<Tier>
+  disabled_at: Date | null
+  password_changed_at: Generated<Date>
 }
 
 interface SessionsTable {
@@ -19,7 +23,34 @@ interface SessionsTable {
   created_at: Generated<Date>
   expires_at: Date
   revoked_at: Date | null
-  revoked_because: 'logout' | 'refresh_reuse' | null
+  revoked_because: EndOfSession | null
+}
+
+interface PasswordHistoryTable {
+  id: Generated<string>
+  user_id: string
+  password_hash: string
+  replaced_at: Generated<Date>
+}
+
+interface LoginLocksTable {
+  key: Buffer
+  failures: number
+  failed_at: Date
+  locked_until: Date | null
+}
+
+interface ApiKeysTable {
+  id: Generated<string>
+  user_id: string
+  name: string
+  prefix: string
+  hash: Buffer
+  permissions: string[]
+  created_at: Generated<Date>
+  expires_at: Date
+  last_used_at: Date | null
+  revoked_at: Date | null
 }
 
 interface SigningKeysTable {
@@ -28,7 +59,37 @@ interface SigningKeysTable {
   state: KeyState
   sealed: Buffer
   created_at: Generated<Date>
+  changed_at: Generated<Date>
 }
+
+interface RevocationsTable {
+  cursor: Generated<string>
+  kind: 'session' | 'token' | 'api_key' | 'user'
+  subject: string
+  not_before: Date | null
+  expires_at: Date
+}
+
+interface ServiceClientsTable {
+  name: string
+  created_at: Generated<Date>
+  disabled_at: Date | null
+}
+
+interface ServiceClientSecretsTable {
+  id: string
+  client: string
+  hash: Buffer
+  created_at: Generated<Date>
+  expires_at: Date | null
+  revoked_at: Date | null
+}
+
+/** How much a user may ask for. */
+export type Tier = authService.Tier
+
+/** Why a session has ended before its time. */
+export type EndOfSession = 'logout' | 'refresh_reuse' | 'revoked' | 'password_change' | 'disabled' | 'admin'
 
 /** `next` is published before it signs, `retired` verifies what it has signed, `revoked` is believed no more. */
 export type KeyState = 'next' | 'current' | 'retired' | 'revoked'
@@ -36,5 +97,11 @@ export type KeyState = 'next' | 'current' | 'retired' | 'revoked'
 export interface Schema {
   users: UsersTable
   sessions: SessionsTable
+  password_history: PasswordHistoryTable
+  login_locks: LoginLocksTable
+  api_keys: ApiKeysTable
   signing_keys: SigningKeysTable
+  revocations: RevocationsTable
+  service_clients: ServiceClientsTable
+  service_client_secrets: ServiceClientSecretsTable
 }

@@ -1,7 +1,7 @@
 import type { Transaction } from '@waybill/database'
 import { sql } from 'kysely'
 import { comparableName } from '../account-name.ts'
-import type { Schema } from './schema.ts'
+import type { Schema, Tier } from './schema.ts'
 
 type Tx = Transaction<Schema>
 
@@ -18,17 +18,21 @@ export interface User {
   email: string
   fullName: string | null
   role: string
+  tier: Tier
   createdAt: Date
+  disabledAt: Date | null
 }
 
 /** What can be seen of a user by that user: everything but the hash. */
-const PUBLIC = [
+export const VISIBLE = [
   'id',
   'username',
   'email',
   'full_name as fullName',
   'role',
+  'tier',
   'created_at as createdAt',
+  'disabled_at as disabledAt',
 ] as const
 
 /** The new user. @throws the unique violation of Postgres when the username or the e-mail address is taken */
@@ -37,24 +41,74 @@ export async function insertUser(tx: Tx, user: NewUser): Promise<User> {
   return tx
     .insertInto('users')
     .values({ username, email, full_name: fullName, password_hash: passwordHash })
-    .returning(PUBLIC)
+    .returning(VISIBLE)
     .executeTakeFirstOrThrow()
 }
 
+/** A user with what a password is compared with. */
+export interface Credentialed extends User {
+  passwordHash: string
+  /** Another one after each change of the password, and the same when it is only hashed anew. */
+  passwordVersion: string
+}
+
 /** The user of that username, or e-mail address where `name` has an `@`, in whatever case. */
-export async function findUserByName(
-  tx: Tx,
-  name: string,
-): Promise<(User & { passwordHash: string }) | undefined> {
+export async function findUserByName(tx: Tx, name: string): Promise<Credentialed | undefined> {
   const column = name.includes('@') ? 'email' : 'username'
   return tx
     .selectFrom('users')
-    .select([...PUBLIC, 'password_hash as passwordHash'])
+    .select([
+      ...VISIBLE,
+      'password_hash as passwordHash',
+      sql<string>`password_changed_at::text`.as('passwordVersion'),
+    ])
     .where(sql`lower(${sql.ref(column)})`, '=', comparableName(name))
     .executeTakeFirst()
 }
 
 /** The user with that id, as far as the transaction's role may see. */
 export async function findUser(tx: Tx, id: string): Promise<User | undefined> {
-  return tx.selectFrom('users').select(PUBLIC).where('id', '=', id).executeTakeFirst()
+  return tx.selectFrom('users').select(VISIBLE).where('id', '=', id).executeTakeFirst()
+}
+
+/**
+ * Whether the user is still not disabled and has the password that was compared. Nobody can change either before the
+ * transaction ends, so what it opens cannot be missed by a change that ends what is open.
+ */
+export async function holdCredentials(tx: Tx, { id, passwordVersion }: Credentialed): Promise<boolean> {
+  const row = await tx
+    .selectFrom('users')
+    .select('id')
+    .where('id', '=', id)
+    .where('disabled_at', 'is', null)
+    .where(sql<boolean>`password_changed_at = ${passwordVersion}::timestamptz`)
+    .forShare()
+    .executeTakeFirst()
+  return row !== undefined
+}
+
+/** The password hash of a user; undefined when there is no such user, or it is disabled. */
+export async function findPasswordHash(tx: Tx, id: string): Promise<string | undefined> {
+  const row = await tx
+    .selectFrom('users')
+    .select('password_hash')
+    .where('id', '=', id)
+    .where('disabled_at', 'is', null)
+    .executeTakeFirst()
+  return row?.password_hash
+}
+
+/** Puts `next` in the place of the hash `kept`; false when another hash stands there by now. */
+export async function replacePasswordHash(
+  tx: Tx,
+  id: string,
+  { kept, next }: { kept: string; next: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('users')
+    .set({ password_hash: next })
+    .where('id', '=', id)
+    .where('password_hash', '=', kept)
+    .executeTakeFirst()
+  return numUpdatedRows > 0n
 }

@@ -1,13 +1,10 @@
-import { service } from '@waybill/auth'
 import { substrateApi } from '@waybill/contracts'
 import { reply, route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import type { Guard, Principal, Route } from '@waybill/service-kit'
 import type { Baskets } from '../baskets.ts'
 import type { BasketRow } from '../store.ts'
 
-const auth = service('work-platform')
-
-export function basketRoutes(baskets: Baskets): Route[] {
+export function basketRoutes(baskets: Baskets, { auth }: { auth: Guard<Principal> }): Route[] {
   return [
     route(substrateApi.createBasket, {
       auth,
@@ -28,13 +25,14 @@ export function basketRoutes(baskets: Baskets): Route[] {
     route(substrateApi.getBasket, {
       auth,
       problems: ['workspace_required', 'not_found'],
-      handle: async ({ principal, params }) => asAnswered(await baskets.get(principal, params.id)),
+      handle: async ({ principal, params, query }) =>
+        asAnswered(await baskets.get(principal, params.id, query)),
     }),
     route(substrateApi.deleteBasket, {
       auth,
       problems: ['workspace_required', 'not_found'],
-      handle: async ({ principal, params }) => {
-        await baskets.remove(principal, params.id)
+      handle: async ({ principal, params, query }) => {
+        await baskets.remove(principal, params.id, query)
         return undefined
       },
     }),

@@ -1,13 +1,15 @@
-import { service } from '@waybill/auth'
 import { substrateApi } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import type { Guard, Principal, Route } from '@waybill/service-kit'
 import type { Dumps } from '../dumps.ts'
 import type { DumpRow } from '../store.ts'
 
-const auth = service('work-platform')
+export interface DumpRouteOptions {
+  auth: Guard<Principal>
+  bodyLimitBytes: number
+}
 
-export function dumpRoutes(dumps: Dumps, { bodyLimitBytes }: { bodyLimitBytes: number }): Route[] {
+export function dumpRoutes(dumps: Dumps, { auth, bodyLimitBytes }: DumpRouteOptions): Route[] {
   return [
     route(substrateApi.createDump, {
       auth,

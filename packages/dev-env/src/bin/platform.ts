@@ -4,20 +4,23 @@ import { startPlatform } from '../platform/start.ts'
 import { aborted, stopRequest } from './stop-request.ts'
 import { overview } from './table.ts'
 
-// npm run platform [-- --json] [-- --data <folder>]: everything until SIGTERM or SIGINT. stdout holds the result only.
+// npm run platform [-- --json] [-- --data <folder>] [-- --mtls]: everything until SIGTERM or SIGINT. stdout holds the result only.
 try {
-  const { values } = parseArgs({ options: { json: { type: 'boolean' }, data: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: { json: { type: 'boolean' }, data: { type: 'string' }, mtls: { type: 'boolean' } },
+  })
   const stop = stopRequest()
   const platform = await startPlatform({
     ...(values.data === undefined ? {} : { dataDir: values.data }),
+    ...(values.mtls && { mtls: true }),
     ports: portsFromEnvironment(process.env),
     log: (source, line) => void process.stderr.write(`[${source}] ${line}\n`),
     signal: stop,
   })
-  const { services, accounts, traces } = platform
+  const { services, grpc, accounts, traces, tls } = platform
   const result = values.json
-    ? JSON.stringify({ services, accounts, traces })
-    : overview({ ...services, traces }, accounts)
+    ? JSON.stringify({ services, grpc, accounts, traces, tls })
+    : overview({ ...services, traces, ...(tls && { 'the CA': tls.ca }) }, accounts)
   process.stdout.write(`${result}\n`)
   await aborted(stop)
   await platform.close()

@@ -14,7 +14,8 @@ export async function runDemo(
 ): Promise<Journey[]> {
   const state = newState(platform.services)
   const journeys: Journey[] = []
-  for (const step of STEPS) {
+  const isClear = new URL(platform.services.data_store).protocol === 'http:'
+  for (const step of STEPS.filter(({ needsClear }) => isClear || !needsClear)) {
     watch.begins(step)
     const answer = await step.send(state)
     const unmet = failed(step.expect(answer, state))

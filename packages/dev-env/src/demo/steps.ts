@@ -21,6 +21,8 @@ export interface Step {
   way: readonly ServiceName[]
   /** Who every hop of the way must know it is for; nobody where no credential is needed, or none is accepted. */
   as?: 'first' | 'second'
+  /** Goes around the gateway, which nobody can where services let in only who has a certificate. */
+  needsClear?: boolean
   send: (state: DemoState) => Promise<Answer>
   /** What must hold of the answer, each with its words; may keep what later steps need. */
   expect: (answer: Answer, state: DemoState) => Record<string, boolean>
@@ -172,6 +174,7 @@ function forgedInside(): Step {
     name: 'forged-inside',
     says: 'The second user goes around the gateway to data_store with the same forged header',
     way: ['data_store'],
+    needsClear: true,
     send: ({ services, users }) =>
       send({
         name: 'forged-inside',

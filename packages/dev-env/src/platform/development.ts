@@ -41,6 +41,7 @@ export function development(env: NodeJS.ProcessEnv): Development {
         migrationUrl: (service) => urlOf(service, '_owner'),
       },
       traces: `http://127.0.0.1:${traces}`,
+      grpcPort: portFrom(env, 'GRPC_PORT'),
       dataDir: folder,
       relaxedLimits: true,
     },

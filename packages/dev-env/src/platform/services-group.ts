@@ -1,4 +1,5 @@
 import { SERVICES, type ServiceName } from '@waybill/contracts'
+import type { CertificateFiles } from '../certs/files.ts'
 import { appFolder } from '../folders.ts'
 import type { Environment } from '../service-environment.ts'
 import { perService, type PerService } from '../services.ts'
@@ -8,7 +9,10 @@ import { describeEnd, supervise } from './supervisor.ts'
 
 export interface Services {
   /** Resolves when all are ready. Throws when one ends before, with its name and last lines, or takes too long. */
-  ready: (urls: PerService<string>, signal?: AbortSignal) => Promise<void>
+  ready: (
+    urls: PerService<string>,
+    options?: { signal?: AbortSignal; tls?: CertificateFiles },
+  ) => Promise<void>
   pids: () => PerService<number | undefined>
   kill: (service: ServiceName, signal?: NodeJS.Signals) => void
   close: () => Promise<void>
@@ -40,7 +44,7 @@ export function startServices(
     })
   })
   return {
-    ready: async (urls, signal) => {
+    ready: async (urls, { signal, tls } = {}) => {
       const over = new AbortController()
       const ends = signal ? AbortSignal.any([over.signal, signal]) : over.signal
       const failures = SERVICES.map(async (service) => {
@@ -49,7 +53,12 @@ export function startServices(
           `${service} ended ${describeEnd(ended)} before it was ready:\n${ended.lines.join('\n')}`,
         )
       })
-      const all = Promise.all(SERVICES.map((service) => waitUntilReady(urls[service], READY_MS, ends)))
+      const all = Promise.all(
+        SERVICES.map((service) => {
+          const credentials = tls && { bundle: tls.bundle, own: tls.services[service] }
+          return waitUntilReady(urls[service], READY_MS, ends, credentials)
+        }),
+      )
       try {
         await Promise.race([all, ...failures])
       } finally {

@@ -2,6 +2,7 @@ import type { ServiceName } from '@waybill/contracts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { keepCertificates } from '../certs/keep.ts'
 import { startPostgres } from '../postgres/start.ts'
 import { loadSecrets } from '../secrets.ts'
 import { serviceEnvironments } from '../service-environment.ts'
@@ -16,6 +17,8 @@ export interface PlatformOptions {
   ports?: PlatformPorts
   /** Where data and secrets stay between runs. Without it all data are gone at `close()`. */
   dataDir?: string
+  /** Services behind the gateway speak TLS only, and prove to each other by certificate who they are. */
+  mtls?: boolean
   /** Settings for the services; wins over the defaults. As a rule `process.env`. */
   env?: NodeJS.ProcessEnv
   /** What services and PostgreSQL print. `source` is `postgres` or the service's name. */
@@ -27,9 +30,13 @@ export interface PlatformOptions {
 export interface Platform {
   /** Base URL per service. */
   services: PerService<string>
+  /** Where substrate-api speaks gRPC, as `host:port`. */
+  grpc: string
   /** Base URL of the trace receiver and its page. */
   traces: string
   accounts: Account[]
+  /** With `mtls`: the CA that is believed, and the folder of all certificates. */
+  tls?: { ca: string; folder: string }
   /** Process id per service; undefined for one that is about to be started again. */
   pids: () => PerService<number | undefined>
   /** Sends a signal (SIGKILL by default) to one service; the platform starts it again about a second later. */
@@ -70,20 +77,37 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     )
     cleanups.push(receiver.close)
 
-    const urls = perService((service) => `http://127.0.0.1:${ports.services[service]}`)
+    const certificates = options.mtls ? await keepCertificates(join(dataDir, 'certs')) : undefined
+    if (certificates) cleanups.push(certificates.close)
+    const tls = certificates?.files
+    const urls = perService((service) => {
+      const scheme = tls && service !== 'gateway' ? 'https' : 'http'
+      return `${scheme}://127.0.0.1:${ports.services[service]}`
+    })
     const environments = serviceEnvironments(
-      { urls, postgres, secrets, traces: receiver.url, dataDir, relaxedLimits: true },
+      {
+        urls,
+        postgres,
+        secrets,
+        traces: receiver.url,
+        dataDir,
+        relaxedLimits: true,
+        tls,
+        grpcPort: ports.grpc,
+      },
       env,
     )
     const services: Services = startServices(environments, log)
     cleanups.push(services.close)
-    await services.ready(urls, options.signal)
+    await services.ready(urls, { ...(options.signal && { signal: options.signal }), ...(tls && { tls }) })
     options.signal?.throwIfAborted()
     const accounts = await seedAccounts(urls.gateway, secrets)
     return {
       services: urls,
+      grpc: `127.0.0.1:${ports.grpc}`,
       traces: receiver.url,
       accounts,
+      ...(tls && { tls: { ca: tls.bundle, folder: tls.folder } }),
       pids: services.pids,
       kill: services.kill,
       close,

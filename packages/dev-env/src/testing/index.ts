@@ -1,2 +1,6 @@
 export { createTestIssuer } from './issuer.ts'
 export type { TestIssuer, TokenOptions } from './issuer.ts'
+export { createAuthority, loadAuthority } from '../certs/authority.ts'
+export type { Authority, CertificateRequest, Certified } from '../certs/authority.ts'
+export { openCertificates } from '../certs/certificates.ts'
+export { readCertified, writeCertified, writeWhole } from '../certs/files.ts'

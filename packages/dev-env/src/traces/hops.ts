@@ -32,8 +32,10 @@ export function hopsOf(spans: readonly Span[]): Hop[] {
       spanId: span.spanId,
       parentSpanId: serverAbove(span, byId)?.spanId ?? null,
       service: span.service,
-      method: text(span.attributes['http.request.method']) ?? '',
-      route: text(span.attributes['http.route']) ?? text(span.attributes['url.path']) ?? '',
+      method: text(span.attributes['http.request.method']) ?? (isRpc(span) ? 'gRPC' : ''),
+      route: isRpc(span)
+        ? span.name
+        : (text(span.attributes['http.route']) ?? text(span.attributes['url.path']) ?? ''),
       status: number(span.attributes['http.response.status_code']),
       ms: Math.round((span.end - span.start) * 1000) / 1000,
       startedAt: new Date(span.start).toISOString(),
@@ -41,6 +43,11 @@ export function hopsOf(spans: readonly Span[]): Hop[] {
       actors: texts(span.attributes['waybill.actors']),
       requestId: text(span.attributes['waybill.request_id']),
     }))
+}
+
+/** Named after its method in full, and without a status of HTTP. */
+function isRpc(span: Span): boolean {
+  return text(span.attributes['rpc.system']) === 'grpc'
 }
 
 function serverAbove(span: Span, byId: ReadonlyMap<string, Span>): Span | undefined {

@@ -36,7 +36,7 @@ export function createApp(config: Config): Service {
   return createService({
     name: 'greeter',
     config,
-    authenticate: () => Promise.resolve(undefined), // createServiceAuth() of @waybill/auth
+    auth: { authenticate: () => Promise.resolve(undefined) }, // createServiceAuth() of @waybill/auth
     routes: [greet(config.GREETING)],
   })
 }

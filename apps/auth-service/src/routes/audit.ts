@@ -1,0 +1,14 @@
+import { user } from '@waybill/auth'
+import { authService } from '@waybill/contracts'
+import { route } from '@waybill/service-kit'
+import type { Route } from '@waybill/service-kit'
+import type { ReadAudit } from '../audit.ts'
+
+export function auditRoutes({ readAudit }: { readAudit: ReadAudit }): Route[] {
+  return [
+    route(authService.audit, {
+      auth: user('auth.admin'),
+      handle: ({ query }) => readAudit(query),
+    }),
+  ]
+}

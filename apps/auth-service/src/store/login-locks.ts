@@ -1,0 +1,80 @@
+import type { Transaction } from '@waybill/database'
+import { sql } from 'kysely'
+import type { Schema } from './schema.ts'
+
+type Tx = Transaction<Schema>
+
+export interface LockRule {
+  /** The failure that brings the first lock; 2 at least. */
+  after: number
+  /** The longest lock, in seconds. */
+  maxSeconds: number
+  /** After how many seconds without a failure all of them are forgotten. */
+  forgetSeconds: number
+}
+
+/**
+ * Counts one attempt as a failure in advance, in one statement, so that of many at once none slips through; undefined
+ * when `key` is locked and the attempt must not be made. The lock of the attempt itself begins here: 1 s, then twice as
+ * long each time.
+ */
+export async function countAttempt(
+  tx: Tx,
+  key: Buffer,
+  { after, maxSeconds, forgetSeconds }: LockRule,
+): Promise<{ failures: number } | undefined> {
+  const isForgotten = sql`l.failed_at < clock_timestamp() - make_interval(secs => ${forgetSeconds})`
+  const failures = sql`case when ${isForgotten} then 1 else l.failures + 1 end`
+  const seconds = sql`least(${maxSeconds}::int, power(2, least(${failures} - ${after}::int, 30)))`
+  const { rows } = await sql<{ failures: number }>`
+    insert into login_locks as l (key, failures, failed_at) values (${key}, 1, clock_timestamp())
+    on conflict (key) do update
+      set failures = ${failures}, failed_at = clock_timestamp(),
+        locked_until = case when ${failures} >= ${after}::int
+          then clock_timestamp() + make_interval(secs => ${seconds}) end
+      where l.locked_until is null or l.locked_until <= clock_timestamp()
+    returning l.failures`.execute(tx)
+  return rows[0]
+}
+
+/** For how many more seconds `key` is locked; 0 when it is not. */
+export async function lockedForSeconds(tx: Tx, key: Buffer): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select ceil(extract(epoch from locked_until - clock_timestamp()))::int as seconds from login_locks
+    where key = ${key} and locked_until > clock_timestamp()`.execute(tx)
+  return rows[0]?.seconds ?? 0
+}
+
+/** Until when each of `keys` is locked; those that are not locked are left out. */
+export async function listLocks(
+  tx: Tx,
+  keys: readonly Buffer[],
+): Promise<{ key: Buffer; lockedUntil: Date }[]> {
+  if (keys.length === 0) return []
+  const { rows } = await sql<{ key: Buffer; lockedUntil: Date }>`
+    select key, locked_until as "lockedUntil" from login_locks
+    where key = any(${keys}) and locked_until > clock_timestamp()`.execute(tx)
+  return rows
+}
+
+/** Takes back one failure that was counted in advance, and the lock that came with it. */
+export async function takeBackFailure(tx: Tx, key: Buffer): Promise<void> {
+  await sql`
+    update login_locks set failures = greatest(failures - 1, 0), locked_until = null where key = ${key}`.execute(
+    tx,
+  )
+}
+
+/** Forgets all failures of `keys`. */
+export async function deleteLocks(tx: Tx, keys: readonly Buffer[]): Promise<void> {
+  await sql`delete from login_locks where key = any(${keys})`.execute(tx)
+}
+
+/** Forgets what nobody has added to for `seconds`. How many there were. */
+export async function deleteOldLocks(tx: Tx, seconds: number): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('login_locks')
+    .where('failed_at', '<', sql<Date>`clock_timestamp() - make_interval(secs => ${seconds})`)
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}

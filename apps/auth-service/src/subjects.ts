@@ -1,0 +1,136 @@
+import { createVerifier, DELEGATION } from '@waybill/auth'
+import type { AccessTokenClaims, KeySource, Verifier } from '@waybill/auth'
+import type { Database } from '@waybill/database'
+import { Problem } from '@waybill/service-kit'
+import type { Credential, Secret } from '@waybill/service-kit'
+import { USER_CLIENT_ID } from './access-tokens.ts'
+import type { ResolvedKey, ResolveKey } from './resolved-key.ts'
+import type { Revocations } from './revocations.ts'
+import { sessionLives } from './store/sessions.ts'
+import type { Schema } from './store/schema.ts'
+
+export interface SubjectsOptions {
+  database: Database<Schema>
+  keys: KeySource
+  revocations: Revocations
+  resolveKey: ResolveKey
+  rules: { issuer: string; platformAudience: string; skewSeconds: number; maxLifetimeSeconds: number }
+  /** Milliseconds since the epoch. */
+  now: () => number
+}
+
+/** What a service holds of somebody else's, taken by what the database says of it at this moment. */
+export interface Subjects {
+  /**
+   * The claims of an access token that was issued for `client` or for users at large, and that is not revoked.
+   * @throws Problem invalid_token
+   */
+  accessToken(client: string, token: Secret): Promise<AccessTokenClaims>
+  /** As `accessToken`, and what was issued to `client`, for whomever. @throws Problem invalid_token */
+  accessTokenOfAnyUse(client: string, token: Secret): Promise<AccessTokenClaims>
+  /** What an API key stands for, as the claims of a token that it could be. @throws Problem invalid_token */
+  apiKey(key: Secret): Promise<AccessTokenClaims>
+  /**
+   * The claims of whom a client acts for, and the earliest `iat` of a token that is made from them, in seconds since the
+   * epoch. `decidedAt`: the time before this question.
+   * @throws Problem invalid_token
+   */
+  ofExchange(
+    client: string,
+    credential: Credential,
+    decidedAt: number,
+  ): Promise<{ claims: AccessTokenClaims; earliestIssue: number }>
+}
+
+export function createSubjects(options: SubjectsOptions): Subjects {
+  const { database, keys, revocations, resolveKey, rules, now } = options
+
+  const verifiers = new Map<string, Verifier>()
+  const verifierFor = (audiences: readonly string[]): Verifier => {
+    const name = audiences.join(' ')
+    const known = verifiers.get(name)
+    if (known) return known
+    const verifier = createVerifier({
+      ...{ keys, audiences, now, cacheSize: 0 },
+      issuer: rules.issuer,
+      skewSeconds: rules.skewSeconds,
+      maxLifetimeSeconds: rules.maxLifetimeSeconds,
+    })
+    verifiers.set(name, verifier)
+    return verifier
+  }
+
+  const verified = async (audiences: readonly string[], token: Secret): Promise<AccessTokenClaims> => {
+    const claims = await verifierFor(audiences).verify(token.reveal())
+    const isOfSession = claims.principal === 'user' && claims.key_id === undefined
+    const [hasEnded, isRevoked] = await database.withoutPrincipal(
+      async (tx) => [
+        isOfSession && !(claims.sid !== undefined && (await sessionLives(tx, claims.sid))),
+        await revocations.cover(tx, claims),
+      ],
+      { readOnly: true },
+    )
+    if (hasEnded) throw new Problem('invalid_token', 'The session of the token has ended.')
+    if (isRevoked) throw new Problem('invalid_token', 'The token is revoked.')
+    return claims
+  }
+
+  const accessToken: Subjects['accessToken'] = (client, token) =>
+    verified([client, rules.platformAudience], token)
+
+  const apiKey: Subjects['apiKey'] = async (key) => {
+    const resolved = await resolveKey(key)
+    if (!resolved) throw new Problem('invalid_token', 'The API key is not valid.')
+    return claimsOf(resolved, rules)
+  }
+
+  return {
+    accessToken,
+    apiKey,
+
+    async accessTokenOfAnyUse(client, token) {
+      const own = [client, rules.platformAudience]
+      const called = Object.hasOwn(DELEGATION, client) ? Object.keys(DELEGATION[client]?.audiences ?? {}) : []
+      const claims = await verified([...own, ...called], token)
+      const isForClient = [claims.aud].flat().some((audience) => own.includes(audience))
+      if (isForClient || claims.client_id === client) return claims
+      throw new Problem('invalid_token', 'The token is for another audience.')
+    },
+
+    async ofExchange(client, { type, secret }, decidedAt) {
+      if (type === 'access-token') {
+        const claims = await accessToken(client, secret)
+        return { claims, earliestIssue: claims.iat }
+      }
+      const claims = await apiKey(secret)
+      const user = await revocations.atIssue(claims.sub)
+      if (!user) throw new Problem('invalid_token', 'The API key is not valid.')
+      const { earliestIssue } = user
+      // The user has just been changed: what the key was looked up with may be from before.
+      return { claims: earliestIssue > decidedAt ? await apiKey(secret) : claims, earliestIssue }
+    },
+  }
+}
+
+function claimsOf(
+  { keyId, user, permissions, createdAt, expiresAt }: ResolvedKey,
+  { issuer, platformAudience }: SubjectsOptions['rules'],
+): AccessTokenClaims {
+  const issuedAt = Math.floor(createdAt.getTime() / 1000)
+  return {
+    iss: issuer,
+    aud: platformAudience,
+    sub: user.id,
+    client_id: USER_CLIENT_ID,
+    principal: 'user',
+    scope: permissions.join(' '),
+    role: user.role,
+    email: user.email,
+    tier: user.tier,
+    key_id: keyId,
+    iat: issuedAt,
+    nbf: issuedAt,
+    exp: Math.floor(expiresAt.getTime() / 1000),
+    jti: keyId,
+  }
+}

@@ -1,0 +1,167 @@
+import * as argon2 from '@node-rs/argon2'
+import supertest from 'supertest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { comparable, PASSWORD, startSetting } from './setting.ts'
+import type { Setting } from './setting.ts'
+
+// The real thing, counted.
+vi.mock('@node-rs/argon2', { spy: true })
+
+let setting: Setting
+beforeAll(async () => {
+  setting = await startSetting({ LOGIN_LOCK_AFTER: '', LOGIN_LOCK_ADDRESS_AFTER: '' })
+})
+afterAll(() => setting.close())
+beforeEach(() => setting.admin('delete from login_locks'))
+
+/** As if so much time had passed since. */
+const pass = (seconds: number) =>
+  setting.admin(
+    `update login_locks set locked_until = locked_until - make_interval(secs => $1),
+       failed_at = failed_at - make_interval(secs => $1)`,
+    [seconds],
+  )
+
+/** Wrong passwords one after the other, each as soon as it may be tried; how long each lock is, in seconds. */
+async function locksOf(name: string, attempts: number): Promise<number[]> {
+  const locks: number[] = []
+  for (let tried = 0; tried < attempts; tried += 1) {
+    await setting.logIn(name, 'wrong').expect(401)
+    const [row] = await setting.admin(
+      `select coalesce(round(extract(epoch from locked_until - failed_at)), 0)::int as seconds
+       from login_locks order by failed_at desc, failures limit 1`,
+    )
+    locks.push(row!.seconds as number)
+    await pass(row!.seconds as number)
+  }
+  return locks
+}
+
+describe('wrong passwords', () => {
+  it('lock a name for a growing time from the fifth on, and never for longer than 15 minutes', async () => {
+    const { username } = await setting.newUser()
+    expect(await locksOf(username, 16)).toEqual([0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900])
+  })
+
+  it('lock a name that nobody has in the same way, with the same answer', async () => {
+    const { username } = await setting.newUser()
+    const refused = []
+    for (const name of [username, 'nobody-of-this-name', 'nobody@example.test']) {
+      for (let tried = 0; tried < 5; tried += 1) await setting.logIn(name, 'wrong').expect(401)
+      const answer = await setting.logIn(name.toUpperCase(), PASSWORD).expect(429)
+      expect(answer.headers['retry-after']).toBe('1')
+      refused.push(comparable(answer.body))
+    }
+    expect(refused[1]).toEqual(refused[0])
+    expect(refused[2]).toEqual(refused[0])
+  })
+
+  it('are forgotten with the right one, once the lock has passed', async () => {
+    const { username } = await setting.newUser()
+    for (let tried = 0; tried < 5; tried += 1) await setting.logIn(username, 'wrong').expect(401)
+    await setting.logIn(username).expect(429)
+    await pass(1)
+    await setting.logIn(username).expect(200)
+    expect(await locksOf(username, 5)).toEqual([0, 0, 0, 0, 1])
+  })
+
+  it('are forgotten after a day without one', async () => {
+    await locksOf('somebody', 6)
+    await pass(86_401)
+    expect(await locksOf('somebody', 2)).toEqual([0, 0])
+  })
+
+  it('leave the sessions that are there alone, and so the changing of the password', async () => {
+    const { username, access_token, refresh_token } = await setting.newUser()
+    for (let tried = 0; tried < 5; tried += 1) await setting.logIn(username, 'wrong').expect(401)
+    await setting.logIn(username).expect(429)
+    await setting.http.get('/auth/me').set('Authorization', `Bearer ${access_token}`).expect(200)
+    await setting.refresh(refresh_token).expect(200)
+    await setting.http
+      .post('/auth/change-password')
+      .set('Authorization', `Bearer ${access_token}`)
+      .send({ current_password: PASSWORD, new_password: 'another horse, another battery' })
+      .expect(204)
+  })
+
+  it('of thirty at the same time only as many are tried as one after the other', async () => {
+    const { username } = await setting.newUser()
+    vi.clearAllMocks()
+    const answers = await Promise.all(Array.from({ length: 30 }, () => setting.logIn(username, 'wrong')))
+    expect(answers.filter(({ status }) => status === 401)).toHaveLength(5)
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(25)
+  })
+
+  it('survive a restart, and hold nothing that was typed', async () => {
+    for (let tried = 0; tried < 5; tried += 1) await setting.logIn('my-pa55word', 'wrong').expect(401)
+    const http = supertest((await setting.another({ LOGIN_LOCK_AFTER: '5' })).app)
+    await http.post('/auth/login').send({ username: 'my-pa55word', password: 'wrong' }).expect(429)
+    expect(
+      JSON.stringify(await setting.admin('select encode(key, $1) as key from login_locks', ['escape'])),
+    ).not.toContain('pa55word')
+  })
+})
+
+describe('an address', () => {
+  it('is locked after too many wrong passwords for whatever names, and spends nobody’s attempts then', async () => {
+    const { username } = await setting.newUser()
+    const http = supertest((await setting.another({ LOGIN_LOCK_ADDRESS_AFTER: '3' })).app)
+    const tryAs = (name: string) => http.post('/auth/login').send({ username: name, password: 'wrong' })
+    for (const name of ['c1', 'c2', 'c3']) await tryAs(name).expect(401)
+    const before = await setting.admin('select count(*)::int as rows from login_locks')
+    expect((await tryAs(username).expect(429)).headers['retry-after']).toBe('1')
+    expect(await setting.admin('select count(*)::int as rows from login_locks')).toEqual(before)
+    await pass(1)
+    await tryAs(username).expect(401)
+    expect((await tryAs(username).expect(429)).headers['retry-after']).toBe('2')
+  })
+
+  it('is not locked by people who log in', async () => {
+    const { username } = await setting.newUser()
+    const http = supertest((await setting.another({ LOGIN_LOCK_ADDRESS_AFTER: '3' })).app)
+    for (let tried = 0; tried < 6; tried += 1)
+      await http.post('/auth/login').send({ username, password: PASSWORD }).expect(200)
+  })
+})
+
+describe('every login costs exactly one hash of the same parameters', () => {
+  const someone = async () => (await setting.newUser()).username
+  const lockedName = async (name: string) => {
+    for (let tried = 0; tried < 5; tried += 1) await setting.logIn(name, 'wrong').expect(401)
+    return name
+  }
+  const disabledUser = async () => {
+    const { username } = await setting.newUser()
+    await setting.admin('update users set disabled_at = now() where username = $1', [username])
+    return username
+  }
+  const nobody = () => Promise.resolve('nobody-at-all')
+
+  it.each([
+    ['with the right password', someone, PASSWORD, 200],
+    ['with a wrong password', someone, 'wrong', 401],
+    ['with an empty password (keycloak #51887)', someone, '', 401],
+    ['with a password as long as can be', someone, 'x'.repeat(1024), 401],
+    ['of nobody', nobody, PASSWORD, 401],
+    ['of nobody with an empty password', nobody, '', 401],
+    ['of nobody with a password as long as can be', nobody, 'x'.repeat(1024), 401],
+    ['of a disabled user with the right password', disabledUser, PASSWORD, 401],
+    ['of a user who is locked', async () => lockedName(await someone()), PASSWORD, 429],
+    ['of nobody who is locked', () => lockedName('nobody-locked'), PASSWORD, 429],
+  ])('%s', async (_, prepare, password, status) => {
+    const name = await prepare()
+    vi.clearAllMocks()
+    await setting.logIn(name, password).expect(status)
+    expect(vi.mocked(argon2.hash)).not.toHaveBeenCalled()
+    expect(vi.mocked(argon2.verify)).toHaveBeenCalledOnce()
+    const [kept] = vi.mocked(argon2.verify).mock.calls[0]!
+    expect(argon2.parseOptions(kept)).toMatchObject({ memoryCost: 19_456, timeCost: 2, parallelism: 1 })
+  })
+
+  it('the answer to a disabled user is the one to nobody', async () => {
+    const known = await setting.logIn(await disabledUser()).expect(401)
+    const unknown = await setting.logIn('nobody-at-all').expect(401)
+    expect(comparable(known.body)).toEqual(comparable(unknown.body))
+    expect(known.headers['www-authenticate']).toBe(unknown.headers['www-authenticate'])
+  })
+})

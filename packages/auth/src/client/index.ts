@@ -1,0 +1,5 @@
+export { AuthClient } from './auth-client.ts'
+export type { AuthClientOptions } from './auth-client.ts'
+export { AuthClientError } from './auth-client-error.ts'
+export type { RequestOptions } from './send.ts'
+export type { Session, Tokens, TokenStore } from './token-store.ts'

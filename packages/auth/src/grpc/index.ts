@@ -1,0 +1,5 @@
+export { createStamp } from './client.ts'
+export { rpc } from './rpc.ts'
+export type { Rpc } from './rpc.ts'
+export { createGrpcServer } from './server.ts'
+export type { GrpcServer } from './server.ts'

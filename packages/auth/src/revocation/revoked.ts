@@ -1,0 +1,72 @@
+import type { authService } from '@waybill/contracts'
+import type { AccessTokenClaims } from '../token/claims.ts'
+
+type Revocation = authService.Revocation
+
+interface Entry {
+  /** For a user: tokens issued before are refused. Seconds since the epoch. */
+  notBefore: number
+  /** Seconds since the epoch. */
+  expiresAt: number
+}
+
+const MINUTE_SECONDS = 60
+
+/** The revocations that are in force, by what they speak of. */
+export interface RevokedSet {
+  readonly size: number
+  add(revocation: Revocation, nowSeconds: number): void
+  covers(claims: AccessTokenClaims): boolean
+}
+
+/**
+ * At most `capacity` revocations. One is forgotten once no token that it speaks of can live any more; `graceSeconds` are
+ * waited beyond that, since clocks differ. When there is no room, the one that would be forgotten first goes.
+ */
+export function createRevokedSet(options: { capacity: number; graceSeconds: number }): RevokedSet {
+  const { capacity, graceSeconds } = options
+  const sets: Record<Revocation['kind'], Map<string, Entry>> = {
+    session: new Map(),
+    token: new Map(),
+    api_key: new Map(),
+    user: new Map(),
+  }
+  const size = (): number => Object.values(sets).reduce((sum, set) => sum + set.size, 0)
+  let prunedAt = 0
+
+  const prune = (nowSeconds: number): void => {
+    prunedAt = nowSeconds
+    for (const set of Object.values(sets)) {
+      for (const [id, { expiresAt }] of set) if (expiresAt + graceSeconds <= nowSeconds) set.delete(id)
+    }
+  }
+  const makeRoom = (): void => {
+    const all = Object.values(sets).flatMap((set) => [...set].map(([id, entry]) => ({ set, id, entry })))
+    all.sort((left, right) => left.entry.expiresAt - right.entry.expiresAt)
+    // A tenth at once, so that the sorting is not done for each one that comes.
+    for (const { set, id } of all.slice(0, Math.ceil(capacity / 10))) set.delete(id)
+  }
+
+  return {
+    get size() {
+      return size()
+    },
+    add({ kind, id, not_before: notBefore = 0, expires_at: expiresAt }, nowSeconds) {
+      if (nowSeconds - prunedAt >= MINUTE_SECONDS) prune(nowSeconds)
+      if (expiresAt + graceSeconds <= nowSeconds) return
+      const set = sets[kind]
+      const known = set.get(id)
+      if (!known && size() >= capacity) makeRoom()
+      set.set(id, {
+        notBefore: Math.max(notBefore, known?.notBefore ?? 0),
+        expiresAt: Math.max(expiresAt, known?.expiresAt ?? 0),
+      })
+    },
+    covers({ principal, sub, iat, jti, sid, key_id: keyId }) {
+      if (sets.token.has(jti)) return true
+      if (sid !== undefined && sets.session.has(sid)) return true
+      if (keyId !== undefined && sets.api_key.has(keyId)) return true
+      return principal === 'user' && iat < (sets.user.get(sub)?.notBefore ?? 0)
+    },
+  }
+}

@@ -1,0 +1,7 @@
+export * from './accounts.ts'
+export * from './admin.ts'
+export * from './api-keys.ts'
+export * from './oauth.ts'
+export * from './verify.ts'
+export { TIERS } from './fields.ts'
+export type { Tier } from './fields.ts'

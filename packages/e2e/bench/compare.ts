@@ -1,0 +1,113 @@
+import { fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { openLoad } from './load.ts'
+import type { Load, Target } from './load.ts'
+
+const ROUNDS = 15
+const CONNECTIONS = 16
+
+/** A server in a process of its own, so that its CPU time is its own. */
+interface Peer {
+  name: string
+  child: ChildProcess
+  load: Load
+  perSecond: number[]
+  cpuMicros: number[]
+}
+
+export interface Comparison {
+  name: string
+  /** Medians over all rounds. */
+  perSecond: number
+  /** CPU of the server per request, in microseconds. */
+  cpuMicros: number
+}
+
+export interface CompareOptions {
+  /** A module that, given the name of a variant as its argument, sends a Target and answers 'cpu' with `{ cpu }`. */
+  servers: URL
+  variants: readonly string[]
+  requestsPerSlice: number
+  env?: NodeJS.ProcessEnv
+  /** Arguments of node for each server. */
+  execArgv?: readonly string[]
+}
+
+/**
+ * The variants under the same load in one run: short slices in turn, forwards and backwards, so that whatever else the
+ * machine does falls on all of them; medians, so that a bad slice does not count.
+ */
+export async function compare(options: CompareOptions): Promise<Comparison[]> {
+  const peers: Peer[] = []
+  try {
+    for (const name of options.variants) peers.push(await startPeer(name, options))
+    for (const peer of peers) await slice(peer, options.requestsPerSlice * 2)
+    for (const peer of peers) peer.perSecond.length = peer.cpuMicros.length = 0
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const peer of round % 2 ? peers.toReversed() : peers) await slice(peer, options.requestsPerSlice)
+    }
+    return peers.map(({ name, perSecond, cpuMicros }) => ({
+      name,
+      perSecond: median(perSecond),
+      cpuMicros: median(cpuMicros),
+    }))
+  } finally {
+    for (const { child, load } of peers) {
+      load.close()
+      child.kill()
+    }
+  }
+}
+
+/** A table with each variant against the one that `base` names. */
+export function table(rows: readonly Comparison[], base: string): string {
+  const peer = rows.find(({ name }) => name === base)
+  if (!peer) throw new Error(`${base} was not measured`)
+  const width = Math.max(...rows.map(({ name }) => name.length))
+  const lines = rows.map(({ name, perSecond, cpuMicros }) =>
+    [
+      name.padEnd(width),
+      `${perSecond.toFixed(0).padStart(7)} req/s (${(perSecond / peer.perSecond).toFixed(3)})`,
+      `${cpuMicros.toFixed(1).padStart(7)} us CPU per request (${(cpuMicros / peer.cpuMicros).toFixed(2)})`,
+    ].join('  '),
+  )
+  return `${lines.join('\n')}\n`
+}
+
+/** `left` over `right`, of throughput. */
+export function ratio(rows: readonly Comparison[], left: string, right: string): number {
+  const of = (wanted: string): number => rows.find(({ name }) => name === wanted)?.perSecond ?? Number.NaN
+  return of(left) / of(right)
+}
+
+export function median(numbers: readonly number[]): number {
+  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
+}
+
+async function startPeer(name: string, { servers, env, execArgv = [] }: CompareOptions): Promise<Peer> {
+  const child = fork(servers, [name], {
+    env: { ...process.env, ...env },
+    execArgv: [...execArgv],
+    // What a server logs is written, and goes nowhere.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  const [target] = (await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => Promise.reject(new Error(`${name} did not start`))),
+  ])) as [Target]
+  return { name, child, load: await openLoad(target, CONNECTIONS), perSecond: [], cpuMicros: [] }
+}
+
+async function slice(peer: Peer, requests: number): Promise<void> {
+  const before = await cpuOf(peer)
+  peer.perSecond.push(requests / (await peer.load.run(requests)))
+  peer.cpuMicros.push(((await cpuOf(peer)) - before) / requests)
+}
+
+async function cpuOf({ child }: Peer): Promise<number> {
+  const answer = once(child, 'message')
+  child.send('cpu')
+  const [{ cpu }] = (await answer) as [{ cpu: number }]
+  return cpu
+}

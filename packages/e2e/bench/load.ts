@@ -1,0 +1,93 @@
+import { connect as connectPlain } from 'node:net'
+import type { Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
+
+/** Where and what to send. */
+export interface Target {
+  port: number
+  path: string
+  headers: Record<string, string>
+  /** The client's side of TLS; plain when absent. */
+  tls?: ConnectionOptions
+}
+
+/** Warm connections that send one request after the other, each as soon as the last one is answered. */
+export interface Load {
+  /** Sends `requests` in all and gives back how long they took, in seconds. @throws when an answer is not 200 */
+  run(requests: number): Promise<number>
+  close(): void
+}
+
+/**
+ * A closed loop on raw sockets: node's own http client costs several times what a bare server does, and what is measured
+ * would be the client.
+ */
+export async function openLoad(target: Target, connections: number): Promise<Load> {
+  const lines = Object.entries({ Host: 'bench', ...target.headers }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  const request = Buffer.from([`GET ${target.path} HTTP/1.1`, ...lines, '', ''].join('\r\n'))
+  const sockets = await Promise.all(Array.from({ length: connections }, () => open(target)))
+  return {
+    async run(requests) {
+      let left = requests
+      const began = performance.now()
+      await Promise.all(
+        sockets.map(async (socket) => {
+          while (left-- > 0) await exchange(socket, request)
+        }),
+      )
+      return (performance.now() - began) / 1000
+    },
+    close() {
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+async function open({ port, tls }: Target): Promise<Socket> {
+  const socket = tls ? connectTls({ ...tls, port, host: '127.0.0.1' }) : connectPlain(port, '127.0.0.1')
+  socket.setNoDelay(true)
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject).once(tls ? 'secureConnect' : 'connect', resolve)
+  })
+  return socket
+}
+
+/** One request and its whole answer, which must be 200 and say its length. */
+function exchange(socket: Socket, request: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let received: Buffer = Buffer.alloc(0)
+    let expected = Number.POSITIVE_INFINITY
+    const stop = (): void => {
+      socket.off('data', onData).off('error', fail).off('close', onClose)
+    }
+    const fail = (error: Error): void => {
+      stop()
+      reject(error)
+    }
+    const onClose = (): void => {
+      fail(new Error('the connection ended'))
+    }
+    const onData = (chunk: Buffer): void => {
+      received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
+      if (expected === Number.POSITIVE_INFINITY) {
+        const end = received.indexOf('\r\n\r\n')
+        if (end < 0) return
+        const head = received.toString('latin1', 0, end)
+        const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1]
+        if (!head.startsWith('HTTP/1.1 200') || length === undefined) {
+          fail(new Error(`answered ${received.toString().slice(0, 1000)}`))
+          return
+        }
+        expected = end + 4 + Number(length)
+      }
+      if (received.length < expected) return
+      stop()
+      resolve()
+    }
+    socket.on('data', onData).on('error', fail).on('close', onClose)
+    socket.write(request)
+  })
+}

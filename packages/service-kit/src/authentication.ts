@@ -1,0 +1,14 @@
+import type { Authenticate } from './handler.ts'
+import type { StartTask } from './readiness.ts'
+import type { PeerRefusal } from './tls/listener.ts'
+
+/** How a service tells who calls it: what createServiceAuth of @waybill/auth gives. */
+export interface Authentication {
+  authenticate: Authenticate
+  /** Asked for every connection and request where TLS_CLIENT_AUTH is `required`. */
+  peerRefusal?: PeerRefusal
+  /** The last start task: begins to follow what is revoked, and does not wait for it. */
+  start?: StartTask
+  /** Done first when the service closes. */
+  close?: () => Promise<void>
+}

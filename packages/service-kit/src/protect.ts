@@ -1,0 +1,28 @@
+import type { RequestHandler } from 'express'
+import { enforce } from './guard.ts'
+import type { Guard } from './guard.ts'
+import type { Authenticate } from './handler.ts'
+import { asProblem, sendProblem } from './problem-response.ts'
+
+/**
+ * Express middleware for applications that have routes of their own: lets through whoever passes `guard`, with the
+ * Principal in `res.locals.principal`, and answers everybody else with a problem document (RFC 9457) and, for a 401, a
+ * challenge (RFC 6750).
+ */
+export function protect(authenticate: Authenticate, guard: Guard): RequestHandler {
+  return (req, res, next) => {
+    const admit = async (): Promise<void> => {
+      const caller = guard.open ? undefined : await authenticate(req)
+      enforce(guard, caller?.principal)
+      res.locals.principal = caller?.principal
+    }
+    admit().then(
+      () => {
+        next()
+      },
+      (error: unknown) => {
+        sendProblem(res, asProblem(error))
+      },
+    )
+  }
+}
