@@ -42,6 +42,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     throttle: createThrottle(quotas, config),
     tls,
     routes: forwardRoutes(clients, config.BODY_LIMIT_BYTES),
+    starting: [() => quotas.start()],
     closing: [() => http.close(), () => quotas.close()],
   })
 }

@@ -1,6 +1,7 @@
 import { anyOf, createServiceAuth, exemptRoutes, service, serviceSecret } from '@waybill/auth'
 import type { Issuer } from '@waybill/auth'
 import { createGrpcServer } from '@waybill/auth/grpc'
+import type { Rpc } from '@waybill/auth/grpc'
 import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
 import { createLogger, createService, openTls } from '@waybill/service-kit'
@@ -27,6 +28,8 @@ export interface Dependencies {
 /** The service, and where it speaks gRPC. */
 export interface SubstrateApi extends Service {
   grpc: Pick<GrpcEndpoint, 'address'>
+  /** The methods of gRPC, as `routes` are those of HTTP. */
+  methods: readonly Rpc[]
 }
 
 const NAME = 'substrate-api'
@@ -59,12 +62,14 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     ...basketRoutes(baskets, { auth: guard }),
     ...dumpRoutes(createDumps(database), { auth: guard, bodyLimitBytes: config.DUMP_BODY_LIMIT_BYTES }),
   ]
+  const methods = basketMethods(baskets)
   const grpc = grpcEndpoint(
     createGrpcServer({
       definition: basketService(),
-      methods: basketMethods(baskets),
+      methods,
       credentials: auth.credentials,
-      ...{ log, config, tls, peers: auth.peers },
+      config: { ...config, TLS_CLIENT_AUTH: grpcClientAuth(config) },
+      ...{ log, tls, peers: auth.peers },
     }),
     { host: config.GRPC_HOST, port: config.GRPC_PORT, log },
   )
@@ -80,5 +85,9 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     readiness: { database: () => database.check() },
     closing: [() => grpc.close(), () => http.close(), () => database.close()],
   })
-  return { ...api, grpc }
+  return { ...api, grpc, methods }
+}
+
+function grpcClientAuth({ GRPC_TLS_CLIENT_AUTH: own, TLS_CLIENT_AUTH }: Config): Config['TLS_CLIENT_AUTH'] {
+  return own === 'inherit' ? TLS_CLIENT_AUTH : own
 }

@@ -13,6 +13,11 @@ export const configSchema = z.object({
   GRPC_PORT: env
     .int({ min: 0, max: 65535, default: 9001 })
     .describe('The port that gRPC listens on; 0 for any free one'),
+  GRPC_TLS_CLIENT_AUTH: env
+    .choice(['inherit', 'off', 'optional', 'required'], 'inherit')
+    .describe(
+      'Client certificates on gRPC; inherit: as TLS_CLIENT_AUTH. API keys come without one, so they need `optional`',
+    ),
   GRPC_MAX_CONCURRENT_CALLS: env
     .int({ min: 1, max: 100_000, default: 256 })
     .describe('How many gRPC calls may be under way on one connection'),

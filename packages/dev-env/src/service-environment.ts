@@ -120,6 +120,8 @@ function tlsSettings(service: ServiceName, { bundle, services }: CertificateFile
     ...(service === 'gateway'
       ? { TLS_LISTEN: 'false' }
       : { TLS_CLIENT_AUTH: FOR_PEOPLE.includes(service) ? 'optional' : 'required' }),
+    // API keys come without a certificate.
+    ...(service === 'substrate-api' && { GRPC_TLS_CLIENT_AUTH: 'optional' }),
   }
 }
 

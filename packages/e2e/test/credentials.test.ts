@@ -12,7 +12,7 @@ const NOTES = '/data/v1/postgres/collections/notes/records'
 const GUARDED: Partial<Record<ServiceName, Ask & { path: string }>> = {
   gateway: { path: '/data/v1/backends' },
   'auth-service': { path: '/auth/me' },
-  'llm-proxy': { path: '/v1/models' },
+  'llm-proxy': { path: '/tokenize', method: 'POST' },
   data_store: { path: '/v1/backends' },
   docling: { path: '/v1/convert/source', method: 'POST' },
   'work-platform': { path: '/api/workspaces' },

@@ -2,11 +2,17 @@ import { SERVICES } from '@waybill/contracts'
 import type { ServiceName } from '@waybill/contracts'
 import { loadSecrets, serviceEnvironments } from '@waybill/dev-env'
 import { loadConfig } from '@waybill/service-kit'
-import type { Route, Service } from '@waybill/service-kit'
+import type { Guard, Route, Service } from '@waybill/service-kit'
 import type { z } from 'zod'
 
+/** A method of gRPC, where an app has any. */
+interface Method {
+  path: string
+  auth: Guard
+}
+
 interface AppModule {
-  createApp: (config: unknown) => Service
+  createApp: (config: unknown) => Service & { methods?: readonly Method[] }
 }
 interface ConfigModule {
   configSchema: z.ZodObject
@@ -16,6 +22,7 @@ export interface DescribedApp {
   name: ServiceName
   schema: z.ZodObject
   routes: readonly Route[]
+  methods: readonly Method[]
 }
 
 /** Every app with its variables and its routes, put together but neither started nor listening. */
@@ -47,5 +54,5 @@ async function describe(name: ServiceName, environment: NodeJS.ProcessEnv): Prom
   const { createApp } = (await import(source('app.ts'))) as AppModule
   const service = createApp(loadConfig(configSchema, environment))
   await service.close()
-  return { name, schema: configSchema, routes: service.routes }
+  return { name, schema: configSchema, routes: service.routes, methods: service.methods ?? [] }
 }

@@ -1,3 +1,4 @@
+import { DELEGATION, PERMISSIONS, permissionsOf, hasPermission, ROLES } from '@waybill/auth'
 import type { z } from 'zod'
 import type { DescribedApp } from './apps.ts'
 
@@ -5,20 +6,59 @@ const GENERATED = '<!-- Made by `npm run docs`; a test fails when it is stale. -
 
 /** docs/permissions.md: who may use which route, from the routes themselves. */
 export function permissionsPage(apps: readonly DescribedApp[]): string {
-  const sections = apps.map(({ name, routes }) => {
-    const rows = routes.map(
-      ({ method, path, auth, summary }) =>
-        `| \`${method} ${path}\` | ${cell(auth.description)} | ${cell(summary)} |`,
-    )
+  const sections = apps.map(({ name, routes, methods }) => {
+    const rows = [
+      ...routes.map(
+        ({ method, path, auth, summary }) =>
+          `| \`${method} ${path}\` | ${cell(auth.description)} | ${cell(summary)} |`,
+      ),
+      ...methods.map(({ path, auth }) => `| \`${path}\` | ${cell(auth.description)} | (gRPC) |`),
+    ]
     return [`## ${name}`, '', '| route | for | what it does |', '| --- | --- | --- |', ...rows].join('\n')
   })
   return [
     '# Permissions',
     GENERATED,
-    'Who may use which route. "Anybody" routes look at no credential, and say why. A user passes with the permission named, directly or through services that act for them; what a service may hand on is in [`delegation.ts`](../packages/auth/src/delegation.ts), what a role holds in [`permissions.ts`](../packages/auth/src/permissions.ts). Beside these, every service answers `/livez`, `/readyz`, `/metrics`, `/openapi.json` and `/docs` to anybody who can reach it.',
+    'Who may use which route. "Anybody" routes look at no credential, and say why. A user passes with the permission named, directly or through services that act for them; with an API key if the key was given it too. Beside these, every service answers `/livez`, `/readyz`, `/metrics`, `/openapi.json` and `/docs` to anybody who can reach it.',
+    rolesSection(),
+    delegationSection(),
     ...sections,
     '',
   ].join('\n\n')
+}
+
+function rolesSection(): string {
+  const rows = Object.entries(PERMISSIONS).map(([permission, { description }]) => {
+    const held = ROLES.map((role) => (hasPermission(permissionsOf(role), permission) ? 'yes' : ''))
+    return `| \`${permission}\` | ${cell(description)} | ${held.join(' | ')} |`
+  })
+  return [
+    '## What a role holds',
+    '',
+    'A permission that ends in `.*` covers everything of its name, `*` covers all. From [`permissions.ts`](../packages/auth/src/principal/permissions.ts).',
+    '',
+    `| permission | what it allows | ${ROLES.join(' | ')} |`,
+    `| --- | --- | ${ROLES.map(() => '---').join(' | ')} |`,
+    ...rows,
+  ].join('\n')
+}
+
+function delegationSection(): string {
+  const rows = Object.entries(DELEGATION).flatMap(([service, { audiences, assertsWorkspace }]) =>
+    Object.entries(audiences).map(([audience, permissions]) => {
+      const most = permissions.map((permission) => `\`${permission}\``).join(', ') || 'none'
+      return `| ${service} | ${audience} | ${most} | ${assertsWorkspace ? 'yes' : ''} |`
+    }),
+  )
+  return [
+    '## What a service may hand on',
+    '',
+    "A token on a user's behalf holds what was asked for, within what the user holds, within this. A pair that is not here gets none. From [`delegation.ts`](../packages/auth/src/exchange/delegation.ts).",
+    '',
+    '| service | may call | with at most | may name a workspace |',
+    '| --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n')
 }
 
 /** docs/configuration.md: every variable of every service, from its schema. */
