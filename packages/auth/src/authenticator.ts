@@ -9,5 +9,8 @@ export type PeerOf = (req: IncomingMessage) => PeerIdentity | undefined
 
 /** Turns the credential of an HTTP request into a Principal. */
 export function createAuthenticator(credentials: CredentialVerifier, peerOf?: PeerOf): Authenticate {
-  return (req) => credentials.verify(presentedIn(req.rawHeaders, peerOf?.(req)))
+  return (req) => {
+    const presented = presentedIn(req.rawHeaders, peerOf?.(req))
+    return credentials.recall(presented) ?? credentials.verify(presented)
+  }
 }

@@ -25,6 +25,12 @@ export interface CredentialVerifierOptions {
 /** Any credential to one Principal. */
 export interface CredentialVerifier {
   /**
+   * The caller where a lone access token that is remembered says so, at once: most requests need no more. Undefined for
+   * everything else, which `verify` judges.
+   * @throws Problem as `verify` rejects
+   */
+  recall(presented: PresentedCredentials): Authenticated | undefined
+  /**
    * The caller; undefined when nothing was sent that proves anything.
    * @throws Problem ambiguous_credentials (400), invalid_token or identity_header_mismatch (401), unavailable (503)
    */
@@ -37,13 +43,13 @@ export interface CredentialVerifier {
  */
 export function createCredentialVerifier(options: CredentialVerifierOptions): CredentialVerifier {
   const { verifier, apiKeys, serviceSecrets, edge = false } = options
-  const callerOf = createTokenCallers(verifier)
+  const callers = createTokenCallers(verifier)
 
   const bearer = async (text: string, { identity, peer }: PresentedCredentials): Promise<Caller> => {
     const token = bearerToken(text)
     const names = identity['X-Service-Name']
     // What has the form of a token is judged as one, and only as one.
-    if (!serviceSecrets || !names || token.split('.').length === 3) return callerOf(token, peer)
+    if (!serviceSecrets || !names || token.split('.').length === 3) return callers.verify(token, peer)
     const name = names.length === 1 ? (names[0] ?? '') : ''
     const isOwn = serviceSecrets.verify(name, new Secret(token))
     if (!isOwn || (peer && peer.service !== name)) throw invalidToken('This is no secret of that service.')
@@ -62,6 +68,13 @@ export function createCredentialVerifier(options: CredentialVerifierOptions): Cr
   }
 
   return {
+    recall(presented) {
+      const [text = '', ...others] = presented.authorization
+      if (others.length + presented.apiKey.length > 0 || !text.startsWith(BEARER)) return undefined
+      const caller = callers.recall(text.slice(BEARER.length), presented.peer)
+      if (caller && !edge) refuseContradiction(presented.identity, caller)
+      return caller
+    },
     async verify(presented) {
       const caller = await identify(presented)
       if (caller && !edge) refuseContradiction(presented.identity, caller)
@@ -69,6 +82,9 @@ export function createCredentialVerifier(options: CredentialVerifierOptions): Cr
     },
   }
 }
+
+/** As nearly everybody writes it; other spellings take the longer way. */
+const BEARER = 'Bearer '
 
 function callerByCertificate({ service, permissions }: PeerIdentity): Caller {
   return asCaller({ kind: 'service', service, permissions: [...permissions], actors: [], via: 'mtls' })

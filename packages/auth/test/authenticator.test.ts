@@ -14,7 +14,7 @@ let authenticate: Authenticate
 
 beforeAll(async () => {
   server = createServer((req, res) => {
-    authenticate(req as Parameters<Authenticate>[0]).then(
+    Promise.resolve(req as Parameters<Authenticate>[0]).then(authenticate).then(
       (caller) => res.end(JSON.stringify(caller?.principal ?? 'nobody')),
       (error: unknown) => {
         const { code, status } = error as Problem

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { openLoad } from './load.ts'
 import type { Load, Target } from './load.ts'
 
-const ROUNDS = 15
-const CONNECTIONS = 16
+const ROUNDS = 31
+const CONNECTIONS = 32
 
 /** A server in a process of its own, so that its CPU time is its own. */
 interface Peer {
@@ -18,10 +18,10 @@ interface Peer {
 
 export interface Comparison {
   name: string
-  /** Medians over all rounds. */
-  perSecond: number
-  /** CPU of the server per request, in microseconds. */
-  cpuMicros: number
+  /** Per round. */
+  perSecond: readonly number[]
+  /** CPU of the server per request, in microseconds, per round. */
+  cpuMicros: readonly number[]
 }
 
 export interface CompareOptions {
@@ -36,7 +36,7 @@ export interface CompareOptions {
 
 /**
  * The variants under the same load in one run: short slices in turn, forwards and backwards, so that whatever else the
- * machine does falls on all of them; medians, so that a bad slice does not count.
+ * machine does falls on all of them.
  */
 export async function compare(options: CompareOptions): Promise<Comparison[]> {
   const peers: Peer[] = []
@@ -47,11 +47,7 @@ export async function compare(options: CompareOptions): Promise<Comparison[]> {
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const peer of round % 2 ? peers.toReversed() : peers) await slice(peer, options.requestsPerSlice)
     }
-    return peers.map(({ name, perSecond, cpuMicros }) => ({
-      name,
-      perSecond: median(perSecond),
-      cpuMicros: median(cpuMicros),
-    }))
+    return peers
   } finally {
     for (const { child, load } of peers) {
       load.close()
@@ -60,25 +56,32 @@ export async function compare(options: CompareOptions): Promise<Comparison[]> {
   }
 }
 
-/** A table with each variant against the one that `base` names. */
+/** A table with the medians of each variant, and how it compares with the one that `base` names. */
 export function table(rows: readonly Comparison[], base: string): string {
-  const peer = rows.find(({ name }) => name === base)
-  if (!peer) throw new Error(`${base} was not measured`)
   const width = Math.max(...rows.map(({ name }) => name.length))
   const lines = rows.map(({ name, perSecond, cpuMicros }) =>
     [
       name.padEnd(width),
-      `${perSecond.toFixed(0).padStart(7)} req/s (${(perSecond / peer.perSecond).toFixed(3)})`,
-      `${cpuMicros.toFixed(1).padStart(7)} us CPU per request (${(cpuMicros / peer.cpuMicros).toFixed(2)})`,
+      `${median(perSecond).toFixed(0).padStart(7)} req/s (${ratio(rows, name, base).toFixed(3)})`,
+      `${median(cpuMicros).toFixed(1).padStart(7)} us CPU per request (${ratio(rows, name, base, 'cpuMicros').toFixed(2)})`,
     ].join('  '),
   )
   return `${lines.join('\n')}\n`
 }
 
-/** `left` over `right`, of throughput. */
-export function ratio(rows: readonly Comparison[], left: string, right: string): number {
-  const of = (wanted: string): number => rows.find(({ name }) => name === wanted)?.perSecond ?? Number.NaN
-  return of(left) / of(right)
+/**
+ * `left` over `right`: the median of the ratios of each round. The speed of a shared machine changes by half within
+ * seconds; the two slices of one round see the same of it, two medians over all rounds do not.
+ */
+export function ratio(
+  rows: readonly Comparison[],
+  left: string,
+  right: string,
+  of: 'perSecond' | 'cpuMicros' = 'perSecond',
+): number {
+  const [above, below] = [left, right].map((wanted) => rows.find(({ name }) => name === wanted)?.[of])
+  if (!above || !below) throw new Error(`${left} or ${right} was not measured`)
+  return median(above.map((value, round) => value / (below[round] ?? Number.NaN)))
 }
 
 export function median(numbers: readonly number[]): number {

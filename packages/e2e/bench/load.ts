@@ -32,18 +32,34 @@ export async function openLoad(target: Target, connections: number): Promise<Loa
   return {
     async run(requests) {
       let left = requests
+      const stopSpinning = spin()
       const began = performance.now()
       await Promise.all(
         sockets.map(async (socket) => {
           while (left-- > 0) await exchange(socket, request)
         }),
       )
-      return (performance.now() - began) / 1000
+      const seconds = (performance.now() - began) / 1000
+      stopSpinning()
+      return seconds
     },
     close() {
       for (const socket of sockets) socket.destroy()
     },
   }
+}
+
+/**
+ * Keeps this process awake. One that sleeps until an answer comes has to be woken by the server's own write, which on a
+ * virtual machine costs the server more than a token does: the slower variant would pay for the client's naps.
+ */
+function spin(): () => void {
+  let spinning = true
+  const turn = (): void => {
+    if (spinning) setImmediate(turn)
+  }
+  turn()
+  return () => (spinning = false)
 }
 
 async function open({ port, tls }: Target): Promise<Socket> {

@@ -19,8 +19,11 @@ export interface Authenticated {
   credential?: Credential
 }
 
-/** Turns the credential of a request into a caller; undefined when there is none. Throws a Problem when it is bad. */
-export type Authenticate = (req: Request) => Promise<Authenticated | undefined>
+/**
+ * Turns the credential of a request into a caller; undefined when there is none. At once where it can: a promise costs
+ * more than looking up a token that is known. Throws a Problem, or rejects with one, when the credential is bad.
+ */
+export type Authenticate = (req: Request) => Authenticated | undefined | Promise<Authenticated | undefined>
 
 export interface HandlerOptions {
   authenticate: Authenticate
@@ -76,13 +79,16 @@ async function identify(
   context: RequestContext,
   { authenticate, throttle }: HandlerOptions,
 ): Promise<Principal | undefined> {
-  const caller = route.auth.open
-    ? undefined
-    : await authenticate(req).catch(async (error: unknown) => {
-        // A credential that is not good proves nobody.
-        await throttle?.({ route, principal: undefined, req, res })
-        throw error
-      })
+  const authenticated = async (): Promise<Authenticated | undefined> => {
+    try {
+      return await authenticate(req)
+    } catch (error) {
+      // A credential that is not good proves nobody.
+      await throttle?.({ route, principal: undefined, req, res })
+      throw error
+    }
+  }
+  const caller = route.auth.open ? undefined : await authenticated()
   context.principal = caller?.principal
   context.credential = caller?.credential
   if (caller) {

@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express'
 import { enforce } from './guard.ts'
 import type { Guard } from './guard.ts'
-import type { Authenticate } from './handler.ts'
+import type { Authenticate, Authenticated } from './handler.ts'
 import { asProblem, sendProblem } from './problem-response.ts'
 
 /**
@@ -11,18 +11,26 @@ import { asProblem, sendProblem } from './problem-response.ts'
  */
 export function protect(authenticate: Authenticate, guard: Guard): RequestHandler {
   return (req, res, next) => {
-    const admit = async (): Promise<void> => {
-      const caller = guard.open ? undefined : await authenticate(req)
+    const refuse = (error: unknown): void => {
+      sendProblem(res, asProblem(error))
+    }
+    const admit = (caller: Authenticated | undefined): void => {
       enforce(guard, caller?.principal)
       res.locals.principal = caller?.principal
     }
-    admit().then(
-      () => {
-        next()
-      },
-      (error: unknown) => {
-        sendProblem(res, asProblem(error))
-      },
-    )
+    try {
+      const caller = guard.open ? undefined : authenticate(req)
+      if (caller instanceof Promise) {
+        caller.then(admit).then(() => {
+          next()
+        }, refuse)
+        return
+      }
+      admit(caller)
+    } catch (error) {
+      refuse(error)
+      return
+    }
+    next()
   }
 }

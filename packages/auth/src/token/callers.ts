@@ -7,16 +7,20 @@ import type { AccessTokenClaims } from './claims.ts'
 import { invalidToken } from './invalid-token.ts'
 import type { Verifier } from './verifier.ts'
 
+/** The callers that access tokens stand for. @throws as the Verifier does, and invalid_token for another's certificate */
+export interface TokenCallers {
+  /** That of a token which is remembered, at once. */
+  recall(token: string, peer: PeerIdentity | undefined): Caller | undefined
+  verify(token: string, peer: PeerIdentity | undefined): Promise<Caller>
+}
+
 /**
- * The callers that access tokens stand for. One is made for a token and kept as long as the verifier remembers its claims,
- * so that a request with a known token costs no more than looking it up.
+ * One caller is made for a token and kept as long as the verifier remembers its claims, so that a request with a known
+ * token costs no more than looking it up.
  */
-export function createTokenCallers(
-  verifier: Verifier,
-): (token: string, peer: PeerIdentity | undefined) => Promise<Caller> {
+export function createTokenCallers(verifier: Verifier): TokenCallers {
   const callers = new WeakMap<AccessTokenClaims, Caller>()
-  return async (token, peer) => {
-    const claims = await verifier.verify(token)
+  const callerOf = (claims: AccessTokenClaims, token: string, peer: PeerIdentity | undefined): Caller => {
     let caller = callers.get(claims)
     if (!caller) {
       caller = asCaller(principalOf(claims), { type: 'access-token', secret: new Secret(token) })
@@ -24,6 +28,13 @@ export function createTokenCallers(
     }
     checkPeer(claims, caller, peer)
     return caller
+  }
+  return {
+    recall(token, peer) {
+      const claims = verifier.recall(token)
+      return claims && callerOf(claims, token, peer)
+    },
+    verify: async (token, peer) => callerOf(await verifier.verify(token), token, peer),
   }
 }
 
