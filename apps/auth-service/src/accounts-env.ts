@@ -49,6 +49,9 @@ export const accountsEnv = {
   API_KEYS_PER_USER: env
     .int({ min: 1, max: 10_000, default: 20 })
     .describe('API keys that one user may have at a time'),
+  API_KEYS_KEPT_DAYS: env
+    .int({ min: 1, max: 3650, default: 90 })
+    .describe('For how long an API key is still listed after its end, in days'),
   HOUSEKEEPING_SECONDS: env
     .int({ min: 1, max: 86_400, default: 60 })
     .describe(

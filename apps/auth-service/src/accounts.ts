@@ -4,6 +4,7 @@ import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { ATTRIBUTE, countEvent, METRIC } from '@waybill/telemetry'
 import type { Limits } from './limits.ts'
+import { judged } from './lockout.ts'
 import type { Lockout } from './lockout.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { Passwords } from './passwords.ts'
@@ -71,15 +72,16 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
     async logIn(name, password, address) {
       const attempt = await lockout.attempt(name, address)
+      const user = await database.withoutPrincipal((tx) => findUserByName(tx, name), { readOnly: true })
+      // Asked of nobody too, and compared with nothing where it is locked: every way takes as long.
+      const isAllowed = attempt.admitted && (await limits.allowsAttempt(user?.id ?? 'nobody'))
+      const kept = isAllowed && user?.disabledAt === null ? user.passwordHash : undefined
+      const isRight = await judged(attempt, () => passwords.matches(kept, password))
       if (!attempt.admitted) {
-        // As much work as for a name that is not locked, although the answer tells already that this one is.
-        await passwords.matches(undefined, password)
+        await recordFailure(database, user, 'locked')
         throw locked(attempt.retrySeconds)
       }
-      const user = await database.withoutPrincipal((tx) => findUserByName(tx, name), { readOnly: true })
-      const isAllowed = user?.disabledAt === null && (await limits.allowsAttempt(user.id))
-      const kept = isAllowed ? user.passwordHash : undefined
-      if (!(await passwords.matches(kept, password)) || !user || kept === undefined) {
+      if (!isRight || !user || kept === undefined) {
         await recordFailure(database, user)
         throw wrongPassword('The name or the password is wrong.')
       }
@@ -99,7 +101,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
         })
         return opened
       })
-      if (!session) throw wrongPassword('The name or the password is wrong.')
+      if (!session) {
+        await recordFailure(database, user, 'changed_meanwhile')
+        throw wrongPassword('The name or the password is wrong.')
+      }
       countEvent(METRIC.login, { [ATTRIBUTE.outcome]: 'success' })
       return session
     },
@@ -138,13 +143,18 @@ async function renewed(passwords: Passwords, password: string): Promise<string |
 }
 
 /** Not the name that was typed where there is no such user: people type their password there. */
-async function recordFailure(database: Database<Schema>, user: User | undefined): Promise<void> {
+async function recordFailure(
+  database: Database<Schema>,
+  user: User | undefined,
+  reason?: 'locked' | 'changed_meanwhile',
+): Promise<void> {
   countEvent(METRIC.login, { [ATTRIBUTE.outcome]: 'failure' })
   await database.withoutPrincipal((tx) =>
     recordAudit(tx, {
       action: 'session.login',
       resource: `user/${user?.id ?? 'unknown'}`,
       outcome: 'denied',
+      details: { ...(reason && { reason }) },
     }),
   )
 }

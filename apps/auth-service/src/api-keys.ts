@@ -10,6 +10,7 @@ import type { ResolveKey } from './resolved-key.ts'
 import type { Revocations } from './revocations.ts'
 import {
   countLiveKeys,
+  deleteEndedKeys,
   expireKey,
   findKeyByHash,
   findLiveKey,
@@ -30,7 +31,7 @@ export interface CreatedKey extends ApiKeyRow {
 export interface ApiKeys {
   /**
    * A key of the principal with these permissions, for so many days.
-   * @throws Problem insufficient_permission naming the one that its role does not have; conflict when it has too many
+   * @throws Problem insufficient_permission naming the one that it does not have; conflict when it has too many
    */
   create(
     principal: UserPrincipal,
@@ -44,6 +45,8 @@ export interface ApiKeys {
   rotate(principal: UserPrincipal, id: string, overlapSeconds: number): Promise<CreatedKey>
   /** What a key allows at this moment. */
   resolve: ResolveKey
+  /** Removes the keys that ended long ago. How many. */
+  sweep(): Promise<number>
 }
 
 export interface ApiKeysOptions {
@@ -52,12 +55,14 @@ export interface ApiKeysOptions {
   keyUse: Pick<KeyUse, 'note'>
   /** How many keys one user may have at a time. */
   perUser: number
+  /** For how many days after its end a key is still listed. */
+  keptDays: number
 }
 
 /** So much of a key is kept in clear, to tell it from others: 5 random digits of 30. */
 const PREFIX_CHARS = 8
 
-export function createApiKeys({ database, revocations, keyUse, perUser }: ApiKeysOptions): ApiKeys {
+export function createApiKeys({ database, revocations, keyUse, perUser, keptDays }: ApiKeysOptions): ApiKeys {
   const issue = async (
     tx: Transaction<Schema>,
     principal: UserPrincipal,
@@ -74,6 +79,13 @@ export function createApiKeys({ database, revocations, keyUse, perUser }: ApiKey
     })
     return { ...row, key: new Secret(key) }
   }
+  /** False when there is no such key that lives. */
+  const end = async (tx: Transaction<Schema>, id: string): Promise<boolean> => {
+    if (!(await revokeKey(tx, id))) return false
+    await revocations.record(tx, 'api_key', id)
+    await record(tx, 'api_key.revoke', id)
+    return true
+  }
   const refuseTooMany = async (tx: Transaction<Schema>, userId: string): Promise<void> => {
     await lockKeysOf(tx, userId)
     if ((await countLiveKeys(tx, userId)) < perUser) return
@@ -83,7 +95,7 @@ export function createApiKeys({ database, revocations, keyUse, perUser }: ApiKey
   return {
     create: (principal, { name, permissions, days }) =>
       database.withPrincipal(principal, async (tx) => {
-        await refuseBeyondRole(tx, principal, permissions)
+        await refuseBeyondOwn(tx, principal, permissions)
         await refuseTooMany(tx, principal.userId)
         const key = await issue(tx, principal, { name, permissions, seconds: days * DAY_SECONDS })
         await record(tx, 'api_key.create', key.id, { permissions: key.permissions })
@@ -95,9 +107,7 @@ export function createApiKeys({ database, revocations, keyUse, perUser }: ApiKey
 
     revoke: (principal, id) =>
       database.withPrincipal(principal, async (tx) => {
-        if (!(await revokeKey(tx, id))) throw noSuchKey()
-        await revocations.record(tx, 'api_key', id)
-        await record(tx, 'api_key.revoke', id)
+        if (!(await end(tx, id))) throw noSuchKey()
       }),
 
     rotate: (principal, id, overlapSeconds) =>
@@ -105,11 +115,11 @@ export function createApiKeys({ database, revocations, keyUse, perUser }: ApiKey
         await refuseTooMany(tx, principal.userId)
         const old = await findLiveKey(tx, id)
         if (!old) throw noSuchKey()
-        await refuseBeyondRole(tx, principal, old.permissions)
+        await refuseBeyondOwn(tx, principal, old.permissions)
         const seconds = Math.round((old.expiresAt.getTime() - old.createdAt.getTime()) / 1000)
         const key = await issue(tx, principal, { ...old, seconds })
         if (overlapSeconds > 0) await expireKey(tx, id, overlapSeconds)
-        else if (await revokeKey(tx, id)) await revocations.record(tx, 'api_key', id)
+        else await end(tx, id)
         await record(tx, 'api_key.rotate', id, { successor: key.id, overlap_seconds: overlapSeconds })
         return key
       }),
@@ -128,22 +138,24 @@ export function createApiKeys({ database, revocations, keyUse, perUser }: ApiKey
         permissions: intersectPermissions(found.permissions, permissionsOf(found.user.role)),
       }
     },
+
+    sweep: () => database.withoutPrincipal((tx) => deleteEndedKeys(tx, keptDays)),
   }
 }
 
 const DAY_SECONDS = 86_400
 
-async function refuseBeyondRole(
+async function refuseBeyondOwn(
   tx: Transaction<Schema>,
-  { userId }: UserPrincipal,
+  principal: UserPrincipal,
   permissions: readonly string[],
 ): Promise<void> {
-  // As the role is now, whatever the token still says.
-  const user = await findUser(tx, userId)
-  const held = user ? permissionsOf(user.role) : []
+  // Of what the token allows, which may be less than the role, as much as the role has now, whatever the token says.
+  const user = await findUser(tx, principal.userId)
+  const held = user ? intersectPermissions(principal.permissions, permissionsOf(user.role)) : []
   const beyond = permissions.find((permission) => !hasPermission(held, permission))
   if (beyond === undefined) return
-  throw new Problem('insufficient_permission', `Your role does not have the permission ${beyond}.`, {
+  throw new Problem('insufficient_permission', `You do not have the permission ${beyond}.`, {
     extensions: { permission: beyond },
   })
 }

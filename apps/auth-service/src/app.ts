@@ -4,6 +4,7 @@ import { openDatabase } from '@waybill/database'
 import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { withLiveSession } from './authenticate.ts'
+import { createClientRefusals } from './client-refusals.ts'
 import type { Config } from './config.ts'
 import { createIssuing } from './issuing.ts'
 import { createPeople } from './people.ts'
@@ -45,10 +46,13 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     ...{ config, issuer, log, now, tls, keys: keyring },
     audiences: [NAME, config.PLATFORM_AUDIENCE],
   })
+  const noteRefused = createClientRefusals({
+    ...{ database, clients: issuing.clients, limits: people.rooms.limits },
+  })
   const peerOf = ({ socket }: IncomingMessage) => auth.peers.peerOf(socket)
   const authenticate = withLiveSession(auth.authenticate, people.rooms.sessions)
   const authenticateStranger = withLiveSession(
-    (req) => auth.credentials.verify({ ...presentedIn(req.rawHeaders, peerOf(req)), identity: {} }),
+    (req) => auth.credentials.verify({ ...presentedIn(req.rawHeaders), identity: {} }),
     people.rooms.sessions,
   )
 
@@ -62,7 +66,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     tls,
     routes: [
       ...peopleRoutes(people.rooms, issuing.accessTokenFor),
-      ...issuingRoutes({ ...{ issuing, config, peerOf }, authenticate: authenticateStranger }),
+      ...issuingRoutes({ ...{ issuing, config, peerOf, noteRefused }, authenticate: authenticateStranger }),
     ],
     starting: [
       (signal) => database.start(signal),

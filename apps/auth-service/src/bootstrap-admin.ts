@@ -1,9 +1,10 @@
 import { recordAudit } from '@waybill/database'
 import type { Database } from '@waybill/database'
 import { FatalStartError, Problem } from '@waybill/service-kit'
-import type { Logger, Secret, ServicePrincipal } from '@waybill/service-kit'
+import type { Logger, Secret } from '@waybill/service-kit'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { Passwords } from './passwords.ts'
+import { ITSELF } from './principals.ts'
 import { countAdmins, insertAdmin, lockAdmins } from './store/managed-users.ts'
 import type { Schema } from './store/schema.ts'
 
@@ -19,15 +20,6 @@ export interface BootstrapOptions {
   policy: PasswordPolicy
   admin: FirstAdmin
   log: Logger
-}
-
-/** The service itself, with the one permission that the database asks for whoever makes an administrator. */
-const ITSELF: ServicePrincipal = {
-  kind: 'service',
-  service: 'auth-service',
-  permissions: ['auth.admin'],
-  actors: [],
-  via: 'session',
 }
 
 /**

@@ -52,6 +52,11 @@ export const configSchema = z
     REGISTRATION_LIMIT_PER_HOUR: env
       .int({ min: 1, max: 1_000_000, default: 3 })
       .describe('Accounts tried to be made from one address'),
+    CLIENT_FAILURES_PER_MINUTE: env
+      .int({ min: 1, max: 1_000_000, default: 60 })
+      .describe(
+        'Requests from one address whose service fails to authenticate; further ones are answered 429',
+      ),
     PASSWORD_HASH_CONCURRENCY: env
       .int({ min: 0, max: 64, default: 0 })
       .describe('Passwords hashed at the same time, PASSWORD_HASH_MEMORY_KIB each; 0 is one per core'),

@@ -1,6 +1,8 @@
 import { recordAudit } from '@waybill/database'
 import type { Database, Transaction } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
+import type { Principal } from '@waybill/service-kit'
+import { ITSELF } from './principals.ts'
 import { generateSealedKey } from './signing-key.ts'
 import { changeKey, destroyKey, insertKey, listKeys, lockKeys, removeKey } from './store/keys.ts'
 import type { SealedKey } from './store/keys.ts'
@@ -50,7 +52,11 @@ export function createKeyRotation({ database, encryptionKey, rules }: KeyRotatio
     await insertKey(tx, await generateSealedKey(encryptionKey), 'next')
   }
 
-  const advance = async (tx: Tx, { current, next }: { current: SealedKey; next: SealedKey }) => {
+  const advance = async (
+    tx: Tx,
+    { current, next }: { current: SealedKey; next: SealedKey },
+    principal?: Principal,
+  ) => {
     await changeKey(tx, current.kid, 'retired')
     await changeKey(tx, next.kid, 'current')
     await insertKey(tx, await generateSealedKey(encryptionKey), 'next')
@@ -59,6 +65,7 @@ export function createKeyRotation({ database, encryptionKey, rules }: KeyRotatio
       resource: `signing_key/${next.kid}`,
       outcome: 'success',
       details: { retired: current.kid },
+      ...(principal && { principal }),
     })
   }
 
@@ -89,7 +96,8 @@ export function createKeyRotation({ database, encryptionKey, rules }: KeyRotatio
         for (const { kid } of keys.filter(isSpent)) await removeKey(tx, kid)
         await complete(tx, keys)
         const pair = due(keys)
-        if (pair) await advance(tx, pair)
+        // Whoever's request it was that came upon it.
+        if (pair) await advance(tx, pair, ITSELF)
         return listKeys(tx)
       })
     },

@@ -6,12 +6,15 @@ export interface Limits {
   /** Counts an attempt to log in: against the address, then against the name, known or not. */
   logIn(name: string, address: string): Promise<Quota[]>
   /**
-   * Counts an attempt against the user that the name was found to stand for, and gives back whether it may be made.
-   * A user has two names, and one allowance for both. Nobody may be told: it would show whose names they are.
+   * Counts an attempt against the user that the name was found to stand for (`nobody` where it is nobody's), and gives
+   * back whether it may be made. A user has two names, and one allowance for both. Nobody may be told: it would show whose
+   * names they are.
    */
   allowsAttempt(userId: string): Promise<boolean>
   /** Counts an attempt to register. */
   register(address: string): Promise<Quota[]>
+  /** Counts a request of which the service did not prove who it is. */
+  clientFailure(address: string): Promise<Quota>
   /** Counts an attempt to change the password of a user who is logged in. */
   changePassword(userId: string): Promise<Quota[]>
 }
@@ -21,6 +24,7 @@ export interface LimitsOptions {
   loginsPerMinute: number
   loginsPerMinuteAndAddress: number
   registrationsPerHour: number
+  clientFailuresPerMinute: number
 }
 
 export function createLimits({ quotas, ...options }: LimitsOptions): Limits {
@@ -29,6 +33,7 @@ export function createLimits({ quotas, ...options }: LimitsOptions): Limits {
   // Counting begins a little later than that of the name, and must not end later: the right password would be refused.
   const byUser = quotas.counter('user', options.loginsPerMinute, 59)
   const registrations = quotas.counter('registration', options.registrationsPerHour, 3600)
+  const clientFailures = quotas.counter('client', options.clientFailuresPerMinute, 60)
   const changes = quotas.counter('password-change', options.loginsPerMinute, 60)
   return {
     async logIn(name, address) {
@@ -38,6 +43,7 @@ export function createLimits({ quotas, ...options }: LimitsOptions): Limits {
     },
     allowsAttempt: async (userId) => !(await byUser(userId)).exceeded,
     register: async (address) => [await registrations(addressBlock(address))],
+    clientFailure: (address) => clientFailures(addressBlock(address)),
     changePassword: async (userId) => [await changes(userId)],
   }
 }

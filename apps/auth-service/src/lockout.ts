@@ -1,5 +1,5 @@
 import { createHmac, hkdfSync } from 'node:crypto'
-import type { Database } from '@waybill/database'
+import type { Database, Transaction } from '@waybill/database'
 import type { Secret } from '@waybill/service-kit'
 import { comparableName } from './account-name.ts'
 import { addressBlock } from '@waybill/service-kit'
@@ -14,8 +14,10 @@ import {
 import type { LockRule } from './store/login-locks.ts'
 import type { Schema } from './store/schema.ts'
 
-/** One attempt to prove a password, counted as a failure until it is said to have succeeded. */
-export type Attempt = { admitted: true; succeed(): Promise<void> } | { admitted: false; retrySeconds: number }
+/** One attempt to prove a password, counted as a failure until it is said to have succeeded, or not to have been made. */
+export type Attempt =
+  | { admitted: true; succeed(): Promise<void>; withdraw(): Promise<void> }
+  | { admitted: false; retrySeconds: number }
 
 /**
  * Locks that grow with wrong passwords and pass by themselves: per name, whether anybody has it or not, and per address.
@@ -29,7 +31,7 @@ export interface Lockout {
   /** Counts a wrong password against a name, without asking whether it is locked. */
   countFailure(name: string): Promise<void>
   /** Forgets the wrong passwords of a user. */
-  unlock(user: LockedUser): Promise<void>
+  unlock(tx: Transaction<Schema>, user: LockedUser): Promise<void>
   /** Until when each of these users is locked, under either name, by id; those who are not are left out. */
   lockedUntil(users: readonly LockedUser[]): Promise<ReadonlyMap<string, Date>>
   /** Removes what is forgotten anyway. How many rows. */
@@ -78,6 +80,10 @@ export function createLockout({ database, encryptionKey, byName, byAddress }: Lo
           await takeBackFailure(tx, place)
           await deleteLocks(tx, [account])
         }),
+      withdraw: () =>
+        database.withoutPrincipal(async (tx) => {
+          for (const key of [place, account]) await takeBackFailure(tx, key)
+        }),
     }
   }
 
@@ -87,7 +93,7 @@ export function createLockout({ database, encryptionKey, byName, byAddress }: Lo
     async countFailure(name) {
       await database.withoutPrincipal((tx) => countAttempt(tx, nameKey(name), byName))
     },
-    unlock: (user) => database.withoutPrincipal((tx) => deleteLocks(tx, keysOf(user))),
+    unlock: (tx, user) => deleteLocks(tx, keysOf(user)),
     async lockedUntil(users) {
       const owners = new Map(
         users.flatMap((user) => keysOf(user).map((key) => [key.toString('hex'), user.id] as const)),
@@ -106,5 +112,16 @@ export function createLockout({ database, encryptionKey, byName, byAddress }: Lo
       database.withoutPrincipal((tx) =>
         deleteOldLocks(tx, Math.max(byName.forgetSeconds, byAddress.forgetSeconds)),
       ),
+  }
+}
+
+/** What `compare` says; where it cannot say (503), nothing was tried, and nothing is counted. */
+export async function judged(attempt: Attempt, compare: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await compare()
+  } catch (error) {
+    // If that fails too it stays counted, which is the safe side.
+    if (attempt.admitted) await attempt.withdraw().catch(() => undefined)
+    throw error
   }
 }

@@ -3,6 +3,7 @@ import type { Database } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { locked, wrongPassword } from './accounts.ts'
+import { judged } from './lockout.ts'
 import type { Lockout } from './lockout.ts'
 import { refusedPassword } from './password-policy.ts'
 import type { PasswordPolicy } from './password-policy.ts'
@@ -54,8 +55,11 @@ export function createPasswordChange(options: PasswordChangeOptions): PasswordCh
     const kept = attempt.admitted
       ? await database.withoutPrincipal((tx) => findPasswordHash(tx, userId), { readOnly: true })
       : undefined
-    const isRight = await passwords.matches(kept, current)
-    if (!attempt.admitted) throw locked(attempt.retrySeconds)
+    const isRight = await judged(attempt, () => passwords.matches(kept, current))
+    if (!attempt.admitted) {
+      await recordDenial(database, userId)
+      throw locked(attempt.retrySeconds)
+    }
     if (!isRight || kept === undefined || !user) {
       if (user) await lockout.countFailure(user.username)
       await recordDenial(database, userId)
@@ -68,7 +72,7 @@ export function createPasswordChange(options: PasswordChangeOptions): PasswordCh
     if (await wasUsed(userId, next)) throw refusedPassword('new_password', 'was used before')
     const hash = await passwords.hash(next)
     await database.withoutPrincipal(async (tx) => {
-      if (!(await replacePasswordHash(tx, userId, { kept, next: hash })))
+      if (!(await replacePasswordHash(tx, userId, { kept, next: hash, isChange: true })))
         throw new Problem('conflict', 'The password was changed at the same time.')
       await keepFormerHash(tx, userId, kept, Math.max(0, history - 1))
       const ended = await sessions.endAll(tx, userId, 'password_change', principal.sessionId)

@@ -79,6 +79,7 @@ export function createPeople({
     loginsPerMinute: config.LOGIN_LIMIT_PER_MINUTE,
     loginsPerMinuteAndAddress: config.LOGIN_ADDRESS_LIMIT_PER_MINUTE || 4 * config.LOGIN_LIMIT_PER_MINUTE,
     registrationsPerHour: config.REGISTRATION_LIMIT_PER_HOUR,
+    clientFailuresPerMinute: config.CLIENT_FAILURES_PER_MINUTE,
   })
   const rule = {
     maxSeconds: config.LOGIN_LOCK_MAX_SECONDS,
@@ -114,13 +115,18 @@ export function createPeople({
     ...{ database, passwords, policy, sessions, lockout, history: config.PASSWORD_HISTORY },
   })
   const keyUse = createKeyUse(database, now)
-  const apiKeys = createApiKeys({ database, revocations, keyUse, perUser: config.API_KEYS_PER_USER })
+  const apiKeys = createApiKeys({
+    ...{ database, revocations, keyUse },
+    perUser: config.API_KEYS_PER_USER,
+    keptDays: config.API_KEYS_KEPT_DAYS,
+  })
   const users = createUsers({ database, lockout, sessions, revocations })
   const denials = createDenials(database)
   const housekeeping = createHousekeeping({
     chores: {
       'the last use of API keys': () => keyUse.flush(),
       'expired sessions': () => sessions.sweep(),
+      'API keys that ended': () => apiKeys.sweep(),
       'forgotten wrong passwords': () => lockout.sweep(),
     },
     ...{ everySeconds: config.HOUSEKEEPING_SECONDS, log },

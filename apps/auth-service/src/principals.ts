@@ -2,6 +2,18 @@ import { permissionsOf } from '@waybill/auth'
 import type { Client } from './grants.ts'
 import type { ServicePrincipal, UserPrincipal } from '@waybill/service-kit'
 
+/**
+ * The service itself, in what it does by itself, with the one permission that the database asks for whoever makes an
+ * administrator.
+ */
+export const ITSELF: ServicePrincipal = {
+  kind: 'service',
+  service: 'auth-service',
+  permissions: ['auth.admin'],
+  actors: [],
+  via: 'session',
+}
+
 /** The user who has proved in this very request who it is, for the audit: no token of it was sent yet. */
 export function justProved(user: { id: string; email: string; role: string }): UserPrincipal {
   const { id: userId, email, role } = user

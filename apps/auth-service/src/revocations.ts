@@ -1,11 +1,13 @@
 import type { AccessTokenClaims } from '@waybill/auth'
 import type { authService } from '@waybill/contracts'
 import type { Database, Transaction } from '@waybill/database'
+import { Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
 import { createRevocationWatch } from './revocation-watch.ts'
 import {
-  insertRevocation,
+  insertRevocations,
   isRevoked,
+  lockRevocations,
   findUserAtIssue,
   listRevocations,
   newestCursor,
@@ -23,13 +25,23 @@ export interface TokenUser {
   earliestIssue: number
 }
 
+/** A revocation that is written and not yet committed. */
+export interface Recorded {
+  /**
+   * To be called last in the transaction of a user's revocation: whoever is issued a token meanwhile still gets it by
+   * what is about to change, and it must not be later than the moment that was written.
+   * @throws Problem unavailable, so that nothing changes, when that took too long
+   */
+  refuseLate(): void
+}
+
 /** What is believed no more: written with the change that it comes from, and followed by every service. */
 export interface Revocations {
   /**
-   * Tells every service, once `tx` is committed, to believe no more: the tokens of a session, one token, those of an API
-   * key, or those of a user issued until now. In the transaction of the change itself, last in it but for the audit.
+   * Tells every service, once `tx` is committed, to believe no more: the tokens of sessions, single tokens, those of API
+   * keys, or those of users issued until now. In the transaction of the change itself, last in it but for the audit.
    */
-  record(tx: Transaction<Schema>, kind: Kind, id: string): Promise<void>
+  record(tx: Transaction<Schema>, kind: Kind, id: string | readonly string[]): Promise<Recorded>
   /** Those after `cursor`, or all in force; waits up to `waitSeconds` for the first, and gives up with `signal`. */
   after(
     cursor: string | undefined,
@@ -87,11 +99,23 @@ export function createRevocations(options: RevocationsOptions): Revocations {
 
   return {
     async record(tx, kind, id) {
+      await lockRevocations(tx)
+      // Not before the lock, which may have been waited for.
       const nowSeconds = now() / 1000
       const notBefore = kind === 'user' ? new Date((Math.ceil(nowSeconds) + marginSeconds) * 1000) : null
       const expiresAt = new Date((nowSeconds + lifetimeSeconds) * 1000)
-      await insertRevocation(tx, { kind, subject: id, notBefore, expiresAt })
+      await insertRevocations(tx, { kind, subjects: [id].flat(), notBefore, expiresAt })
       watch.expect()
+      // Half of the margin is for the commit itself, and for clocks that differ.
+      const latestMs = notBefore === null ? Infinity : notBefore.getTime() - marginSeconds * 500
+      return {
+        refuseLate() {
+          if (now() <= latestMs) return
+          throw new Problem('unavailable', 'The change took too long, and nothing was changed.', {
+            headers: { 'Retry-After': '1' },
+          })
+        },
+      }
     },
 
     async after(cursor, waitSeconds, signal) {

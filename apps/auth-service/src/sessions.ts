@@ -64,7 +64,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const endAll: Sessions['endAll'] = async (tx, userId, because, exceptId) => {
     const ids = await revokeSessionsOf(tx, userId, because, exceptId)
-    for (const id of ids) await revocations.record(tx, 'session', id)
+    if (ids.length > 0) await revocations.record(tx, 'session', ids)
     return ids.length
   }
   const list: Sessions['list'] = (principal) =>

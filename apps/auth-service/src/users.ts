@@ -30,7 +30,7 @@ export interface Users {
   /**
    * Changes a user; tokens in use are believed no more, and refreshing gives new ones that know of the change. A user
    * who is disabled loses every session.
-   * @throws Problem not_found; conflict when no administrator would be left
+   * @throws Problem not_found; conflict when no administrator would be left; unavailable when it takes too long
    */
   update(admin: UserPrincipal, id: string, change: RequestedChange): Promise<ManagedUser>
   /** Forgets the wrong passwords of a user. */
@@ -80,13 +80,14 @@ export function createUsers({ database, lockout, sessions, revocations }: UsersO
         const after = await updateUser(tx, id, withTime(change))
         if (!after) throw new Problem('not_found', 'There is no such user.')
         const ended = change.disabled === true ? await sessions.endAll(tx, id, 'disabled') : 0
-        await revocations.record(tx, 'user', id)
+        const recorded = await revocations.record(tx, 'user', id)
         await recordAudit(tx, {
           action: 'user.update',
           resource: `user/${id}`,
           outcome: 'success',
           details: { ...change, ...(ended > 0 && { sessions_ended: ended }) },
         })
+        recorded.refuseLate()
         return after
       })
       return managedOne(changed)
@@ -94,10 +95,11 @@ export function createUsers({ database, lockout, sessions, revocations }: UsersO
 
     async unlock(admin, id) {
       const user = await database.withPrincipal(admin, (tx) => find(tx, id), { readOnly: true })
-      await lockout.unlock(user)
-      await database.withPrincipal(admin, (tx) =>
-        recordAudit(tx, { action: 'user.unlock', resource: `user/${id}`, outcome: 'success' }),
-      )
+      // The locks are the service's own, which no principal sees; the audit still names the one who asks.
+      await database.withoutPrincipal(async (tx) => {
+        await lockout.unlock(tx, user)
+        await recordAudit(tx, { action: 'user.unlock', resource: `user/${id}`, outcome: 'success' })
+      })
       return managedOne(user)
     },
 

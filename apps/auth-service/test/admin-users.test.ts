@@ -1,3 +1,4 @@
+import supertest from 'supertest'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { claimsOf, PASSWORD, startSetting } from './setting.ts'
 import type { Session, Setting } from './setting.ts'
@@ -128,6 +129,38 @@ describe('administrators', () => {
     await setting.logIn(user.username).expect(200)
   })
 
+  it('change a user for good or not at all: no token with the old role is later than the change', async () => {
+    const user = await setting.newUser()
+    let ahead = 0
+    const other = await setting.another({}, { now: () => Date.now() + ahead })
+    await setting.admin('begin')
+    await setting.admin('select 1 from audit_head for update')
+    const change = supertest(other.app)
+      .patch(`/auth/admin/users/${user.user_id}`)
+      .set('Authorization', `Bearer ${admin.access_token}`)
+      .send({ role: 'viewer' })
+      .then((answer) => answer)
+    await setting.waiting(1)
+    // It is written and not yet committed, and that takes longer than anybody thought.
+    ahead = 10_000
+    const { body } = await supertest(other.app)
+      .post('/auth/refresh')
+      .send({ refresh_token: user.refresh_token })
+      .expect(200)
+    await setting.admin('commit')
+    const { status } = await change
+    const [row] = await setting.admin('select role from users where id = $1', [user.user_id])
+    const [revoked] = await setting.admin(
+      `select extract(epoch from max(not_before))::float8 as not_before from revocations where kind = 'user' and subject = $1`,
+      [user.user_id],
+    )
+    const { role, iat } = claimsOf(body.access_token) as { role: string; iat: number }
+    const isCovered = iat < Number(revoked?.not_before ?? 0)
+    expect({ status, role: row?.role, isStale: role !== row?.role && !isCovered }).toEqual({
+      ...{ status: 503, role: 'user', isStale: false },
+    })
+  })
+
   it('see who is locked, and unlock under both names', async () => {
     const user = await setting.newUser()
     const mail = `${user.username}@example.test`
@@ -161,6 +194,16 @@ describe('administrators', () => {
     await call('post', '/nobody/unlock').expect(404)
     await call('delete', '/nobody/sessions').expect(404)
     await call('patch', `/${admin.user_id}`).send({ password_hash: 'x' }).expect(400)
+  })
+
+  it('are told that an id, a cursor and a filter with a NUL have the wrong form', async () => {
+    await call('get', '/%00').expect(400)
+    await call('get', '?cursor=%00').expect(400)
+    for (const filter of ['subject', 'action'])
+      await setting.http
+        .get(`/auth/audit?${filter}=%00`)
+        .set('Authorization', `Bearer ${admin.access_token}`)
+        .expect(400)
   })
 })
 

@@ -83,6 +83,18 @@ describe('creating an API key (seed 002)', () => {
     })
   })
 
+  it('gives no more than the token that asks, which may have been issued for less than the role', async () => {
+    const user = await setting.newUser()
+    const { body: wide } = await create(user).expect(201)
+    const { body: narrow } = await setting
+      .exchange('gateway', 'auth-service', user.access_token, { scope: 'tasks.read' })
+      .expect(200)
+    await create(narrow, { permissions: ['tasks.read'] }).expect(201)
+    const { body } = await create(narrow, { permissions: ['tasks.read', 'tasks.delete'] }).expect(403)
+    expect(body).toMatchObject({ code: 'insufficient_permission', permission: 'tasks.delete' })
+    await rotate(narrow, wide.key_id).expect(403)
+  })
+
   it('with wildcards is for whom they are part of the role', async () => {
     const admin = await setting.newAdmin()
     const { body } = await create(admin, { permissions: ['tasks.*', 'auth.admin'] }).expect(201)
@@ -119,6 +131,7 @@ describe('an API key', () => {
       setting.http.get('/auth/api-keys'),
       setting.http.delete(`/auth/api-keys/${body.key_id}`),
       setting.http.post(`/auth/api-keys/${body.key_id}/rotate`).send({}),
+      setting.http.post('/auth/logout'),
       setting.http.get('/auth/sessions'),
       setting.http.delete('/auth/sessions'),
       setting.http.post('/auth/change-password').send({ current_password: 'x', new_password: 'xxxxxxxx' }),
@@ -198,13 +211,17 @@ describe('rotating an API key', () => {
     expect((exp as number) - Date.now() / 1000).toBeGreaterThan(3500)
   })
 
-  it('without an overlap revokes the old one', async () => {
+  it('without an overlap revokes the old one, and that stands in the audit', async () => {
     const user = await setting.newUser()
     const { body: old } = await create(user).expect(201)
     await rotate(user, old.key_id, { overlap_seconds: 0 }).expect(201)
     expect(await introspect(old.api_key)).toEqual({ active: false })
     const revoked = await setting.admin(`select subject from revocations where kind = 'api_key'`)
     expect(revoked).toContainEqual({ subject: old.key_id })
+    const audit = await setting.admin('select action from audit where resource = $1 order by seq', [
+      `api_key/${old.key_id}`,
+    ])
+    expect(audit.map(({ action }) => action)).toEqual(['api_key.create', 'api_key.revoke', 'api_key.rotate'])
   })
 
   it('never makes a key live longer than it would have', async () => {

@@ -13,8 +13,13 @@ beforeAll(async () => {
 })
 afterAll(() => setting.close())
 
-const change = ({ access_token }: Pick<Session, 'access_token'>, current: string, next: string) =>
-  setting.http
+const change = (
+  { access_token }: Pick<Session, 'access_token'>,
+  current: string,
+  next: string,
+  http = setting.http,
+) =>
+  http
     .post('/auth/change-password')
     .set('Authorization', `Bearer ${access_token}`)
     .send({ current_password: current, new_password: next })
@@ -125,6 +130,11 @@ describe('changing the password', () => {
       await meanwhile(user)
       held.resolve(true)
       expect((await login).status).toBe(401)
+      const [last] = await setting.admin(
+        `select outcome, details from audit where action = 'session.login' and resource = $1 order by seq desc limit 1`,
+        [`user/${user.user_id}`],
+      )
+      expect(last).toEqual({ outcome: 'denied', details: { reason: 'changed_meanwhile' } })
       const live = await setting.admin(
         'select 1 from sessions where user_id = $1 and revoked_at is null and id != $2',
         [user.user_id, claimsOf(user.access_token).sid],
@@ -134,39 +144,21 @@ describe('changing the password', () => {
   )
 
   it('wrong current passwords lock it, and count against the name too', async () => {
-    const strict = await startSetting({ LOGIN_LOCK_AFTER: '3' })
-    try {
-      const user = await strict.newUser()
-      const attempt = () =>
-        strict.http
-          .post('/auth/change-password')
-          .set('Authorization', `Bearer ${user.access_token}`)
-          .send({ current_password: 'wrong', new_password: NEXT })
-      for (let tried = 0; tried < 3; tried += 1) await attempt().expect(401)
-      const { headers } = await attempt().expect(429)
-      expect(headers['retry-after']).toBe('1')
-      await strict.logIn(user.username).expect(429)
-    } finally {
-      await strict.close()
-    }
+    const user = await setting.newUser()
+    const http = supertest((await setting.another({ LOGIN_LOCK_AFTER: '3' })).app)
+    for (let tried = 0; tried < 3; tried += 1) await change(user, 'wrong', NEXT, http).expect(401)
+    const { headers } = await change(user, 'wrong', NEXT, http).expect(429)
+    expect(headers['retry-after']).toBe('1')
+    await http.post('/auth/login').send({ username: user.username, password: PASSWORD }).expect(429)
   })
 
   it('is limited like logging in', async () => {
-    const strict = await startSetting({ LOGIN_LIMIT_PER_MINUTE: '2' })
-    try {
-      const user = await strict.newUser()
-      const attempt = () =>
-        strict.http
-          .post('/auth/change-password')
-          .set('Authorization', `Bearer ${user.access_token}`)
-          .send({ current_password: 'wrong', new_password: NEXT })
-      await attempt().expect(401)
-      await attempt().expect(401)
-      const { headers } = await attempt().expect(429)
-      expect(headers['ratelimit-policy']).toBe('"password-change";q=2;w=60')
-    } finally {
-      await strict.close()
-    }
+    const user = await setting.newUser()
+    const http = supertest((await setting.another({ LOGIN_LIMIT_PER_MINUTE: '2' })).app)
+    await change(user, 'wrong', NEXT, http).expect(401)
+    await change(user, 'wrong', NEXT, http).expect(401)
+    const { headers } = await change(user, 'wrong', NEXT, http).expect(429)
+    expect(headers['ratelimit-policy']).toBe('"password-change";q=2;w=60')
   })
 })
 
@@ -186,6 +178,19 @@ describe('parameters of the hash', () => {
     await logIn()
     expect(vi.mocked(argon2.hash)).not.toHaveBeenCalled()
     await setting.refresh(user.refresh_token).expect(200)
+  })
+
+  it('are taken over by one of two logins at once, and both get their session', async () => {
+    const user = await setting.newUser()
+    const stronger = await setting.another({ PASSWORD_HASH_PASSES: '3' })
+    await setting.admin('begin')
+    await setting.admin('select 1 from users where id = $1 for update', [user.user_id])
+    const logins = [1, 2].map(async () =>
+      supertest(stronger.app).post('/auth/login').send({ username: user.username, password: PASSWORD }),
+    )
+    await setting.waiting(2)
+    await setting.admin('commit')
+    expect((await Promise.all(logins)).map(({ status }) => status)).toEqual([200, 200])
   })
 
   it('of a wrong login change nothing', async () => {

@@ -36,6 +36,8 @@ interface Sent {
   method?: string
   headers?: Record<string, string>
   form?: Record<string, string>
+  /** Whose certificates; those that the service trusts when absent. */
+  from?: typeof files
 }
 
 interface Answer {
@@ -46,9 +48,10 @@ interface Answer {
 
 /** A request on a connection of its own, as `client` by its certificate, or as nobody. */
 function send(client: 'gateway' | 'docling' | undefined, path: string, sent: Sent = {}): Promise<Answer> {
+  const { services } = sent.from ?? files
   const identity = client && {
-    cert: readFileSync(files.services[client].certificate),
-    key: readFileSync(files.services[client].key),
+    cert: readFileSync(services[client].certificate),
+    key: readFileSync(services[client].key),
   }
   return new Promise((resolve, reject) => {
     const { method = 'GET', headers = {}, form } = sent
@@ -109,10 +112,11 @@ describe('a service with its certificate (RFC 8705)', () => {
   it('has a token that is worth nothing without it', async () => {
     const { body } = await token('gateway', OWN)
     const headers = { Authorization: `Bearer ${body.access_token as string}` }
-    expect((await send('gateway', '/auth/verify', { headers })).status).toBe(200)
-    expect((await send('docling', '/auth/verify', { headers })).status).toBe(401)
-    expect((await send(undefined, '/auth/verify', { headers })).status).toBe(401)
-    await setting.http.get('/auth/verify').set(headers).expect(401)
+    // Known, though no user.
+    expect((await send('gateway', '/auth/me', { headers })).status).toBe(403)
+    expect((await send('docling', '/auth/me', { headers })).status).toBe(401)
+    expect((await send(undefined, '/auth/me', { headers })).status).toBe(401)
+    await setting.http.get('/auth/me').set(headers).expect(401)
   })
 
   it('follows revocations, introspects and revokes with it', async () => {
@@ -144,11 +148,25 @@ describe('a service with its certificate (RFC 8705)', () => {
     expect(claimsOf(body.access_token as string)).not.toHaveProperty('cnf')
   })
 
-  it('is told to a gateway’s sub-request as that service', async () => {
-    const { status, headers } = await send('gateway', '/auth/verify', {
-      headers: { 'X-Service-Name': 'docling' },
+  it('from another authority is no client, whatever its name, and that stands in the audit', async () => {
+    const others = openCertificates({ folder: mkdtempSync(join(folder, 'others-')) })
+    await others.ensure()
+    const { status, body } = await send('gateway', '/oauth/token', {
+      ...{ method: 'POST', form: OWN, from: others.files },
     })
+    expect(status).toBe(401)
+    expect(body.error).toBe('invalid_client')
+    const [row] = await setting.admin('select action, resource, outcome from audit order by seq desc limit 1')
+    expect(row).toEqual({
+      ...{ action: 'service_client.authenticate', resource: 'service_client/gateway', outcome: 'denied' },
+    })
+  })
+
+  it('that asks for a stranger lends the stranger nothing: a sub-request is judged by what it carries', async () => {
+    expect((await send('gateway', '/auth/verify')).status).toBe(401)
+    const headers = { Authorization: `Bearer ${user.access_token}` }
+    const { status, headers: told } = await send('gateway', '/auth/verify', { headers })
     expect(status).toBe(200)
-    expect(headers).toMatchObject({ 'x-service-name': 'gateway', 'x-user-id': '', 'x-auth-via': 'mtls' })
+    expect(told).toMatchObject({ 'x-service-name': '', 'x-user-id': user.user_id, 'x-auth-via': 'jwt' })
   })
 })

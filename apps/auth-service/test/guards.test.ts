@@ -33,9 +33,9 @@ describe('every route', () => {
       await call(method, path).set('Authorization', 'Bearer x.y.z').expect(401)
     }
     expect(open.sort()).toEqual([
+      'ALL /auth/verify',
       'GET /.well-known/jwks.json',
       'GET /.well-known/oauth-authorization-server',
-      'GET /auth/verify',
       'GET /oauth/revocations',
       'POST /auth/login',
       'POST /auth/refresh',

@@ -29,6 +29,30 @@ it('a service that closes has removed what has expired: sessions, and wrong pass
   await setting.refresh(stays.refresh_token).expect(200)
 })
 
+it('API keys are listed for API_KEYS_KEPT_DAYS after their end, however they ended, and then no more', async () => {
+  const { access_token } = await setting.newUser()
+  const create = async (name: string) =>
+    setting.http
+      .post('/auth/api-keys')
+      .set('Authorization', `Bearer ${access_token}`)
+      .send({ name, permissions: ['memory.read'] })
+      .expect(201)
+  for (const name of ['revoked long ago', 'expired long ago', 'revoked', 'lives']) await create(name)
+  await setting.admin(`
+    update api_keys set revoked_at = now() - interval '8 days' where name = 'revoked long ago';
+    update api_keys set expires_at = now() - interval '8 days' where name = 'expired long ago';
+    update api_keys set revoked_at = now() - interval '6 days' where name = 'revoked'`)
+  await (await setting.another({ API_KEYS_KEPT_DAYS: '7' })).close()
+  const { body } = await setting.http
+    .get('/auth/api-keys')
+    .set('Authorization', `Bearer ${access_token}`)
+    .expect(200)
+  expect((body.api_keys as { name: string }[]).map(({ name }) => name).toSorted()).toEqual([
+    'lives',
+    'revoked',
+  ])
+})
+
 it('a chore that fails keeps no service from closing', async () => {
   let done = 0
   const housekeeping = createHousekeeping({

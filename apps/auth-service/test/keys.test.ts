@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createJwks, createVerifier } from '@waybill/auth'
 import { startTestPostgres } from '@waybill/dev-env'
 import type { TestPostgres } from '@waybill/dev-env'
+import { createTestIssuer } from '@waybill/dev-env/testing'
 import { loadConfig } from '@waybill/service-kit'
 import type { Service } from '@waybill/service-kit'
 import supertest from 'supertest'
@@ -204,6 +205,25 @@ describe('the rotation of signing keys', () => {
       `select actor from audit where action = 'signing_key.rotate' order by id desc limit 1`,
     )
     expect(row?.actor).toBe('service:auth-service')
+  })
+
+  it('is the act of the service itself, whoever’s request it was that found its time to have come', async () => {
+    const hourly = { SIGNING_KEY_ROTATION_HOURS: '1', SIGNING_KEY_PUBLISH_SECONDS: '3600' }
+    const instance = await setting.another({ ...hourly, SIGNING_KEY_RELOAD_SECONDS: '60' })
+    await setting.admin(
+      `update signing_keys set changed_at = now() - interval '3 hours' where state in ('current', 'next')`,
+    )
+    const stranger = await createTestIssuer()
+    const [before] = await setting.admin('select max(seq)::int as seq from audit')
+    await supertest(instance.app)
+      .get('/auth/me')
+      .set('Authorization', `Bearer ${await stranger.userToken('somebody')}`)
+      .expect(401)
+    const rows = await setting.admin(
+      `select actor from audit where action = 'signing_key.rotate' and seq > $1`,
+      [before!.seq],
+    )
+    expect(rows).toEqual([{ actor: 'service:auth-service' }])
   })
 
   it('keeps a retired key for as long as its tokens may live, and no longer', async () => {

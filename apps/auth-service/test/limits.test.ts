@@ -1,7 +1,7 @@
 import supertest from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { addressBlock } from '@waybill/service-kit'
-import { comparable, PASSWORD, startSetting } from './setting.ts'
+import { basic, comparable, PASSWORD, secretOf, startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
 
 /** As the product comes: the limits of seed 002. */
@@ -102,6 +102,28 @@ describe('registering', () => {
     expect(Number(headers['retry-after'])).toBeGreaterThan(3500)
     expect(headers['ratelimit-policy']).toBe('"registration";q=3;w=3600')
     expect(await setting.admin(`select 1 from users where username = 'third'`)).toEqual([])
+  })
+})
+
+describe('services that fail to authenticate', () => {
+  it('are counted by address, and written down only so often; who proves itself is let in', async () => {
+    const http = supertest((await setting.another({ CLIENT_FAILURES_PER_MINUTE: '2' })).app)
+    const attempt = (secret: string) =>
+      http
+        .post('/oauth/introspect')
+        .type('form')
+        .set('Authorization', basic('gateway', secret))
+        .send({ token: 'x' })
+    await attempt('wrong').expect(401)
+    await attempt('wrong').expect(401)
+    const { headers, body } = await attempt('wrong').expect(429)
+    expect(Number(headers['retry-after'])).toBeGreaterThan(0)
+    expect(body.error).toBeDefined()
+    await attempt(secretOf('gateway')).expect(200)
+    const rows = await setting.admin(
+      `select 1 from audit where action = 'service_client.authenticate' and outcome = 'denied'`,
+    )
+    expect(rows).toHaveLength(2)
   })
 })
 

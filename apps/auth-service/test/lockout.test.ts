@@ -56,6 +56,47 @@ describe('wrong passwords', () => {
     expect(refused[2]).toEqual(refused[0])
   })
 
+  it('that are refused unheard stand in the audit like those that are heard, and no name of nobody with them', async () => {
+    const { username, user_id } = await setting.newUser()
+    for (const name of [username, 'my-pa55word-instead']) {
+      for (let tried = 0; tried < 5; tried += 1) await setting.logIn(name, 'wrong').expect(401)
+      await setting.logIn(name).expect(429)
+    }
+    const denied = (resource: string) =>
+      setting.admin(
+        `select outcome, details from audit where action = 'session.login' and resource = $1 order by seq desc limit 2`,
+        [resource],
+      )
+    for (const resource of [`user/${user_id}`, 'user/unknown']) {
+      expect(await denied(resource)).toEqual([
+        { outcome: 'denied', details: { reason: 'locked' } },
+        { outcome: 'denied', details: {} },
+      ])
+    }
+    expect(JSON.stringify(await setting.admin('select * from audit'))).not.toContain('pa55word')
+  })
+
+  it('count only where they were compared: a service that is too busy to look locks nobody out', async () => {
+    const { username } = await setting.newUser()
+    const busy = await setting.another({
+      ...{ PASSWORD_HASH_CONCURRENCY: '1', PASSWORD_HASH_QUEUE: '0', LOGIN_LOCK_AFTER: '2' },
+    })
+    const http = supertest(busy.app)
+    const held = Promise.withResolvers<boolean>()
+    const started = Promise.withResolvers<undefined>()
+    vi.mocked(argon2.verify).mockImplementationOnce(() => {
+      started.resolve(undefined)
+      return held.promise
+    })
+    const first = http.post('/auth/login').send({ username: 'somebody-else', password: 'x' }).then()
+    await started.promise
+    for (let tried = 0; tried < 3; tried += 1)
+      await http.post('/auth/login').send({ username, password: PASSWORD }).expect(503)
+    held.resolve(false)
+    await first
+    await http.post('/auth/login').send({ username, password: PASSWORD }).expect(200)
+  })
+
   it('are forgotten with the right one, once the lock has passed', async () => {
     const { username } = await setting.newUser()
     for (let tried = 0; tried < 5; tried += 1) await setting.logIn(username, 'wrong').expect(401)

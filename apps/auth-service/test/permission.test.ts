@@ -76,6 +76,16 @@ it('with a token for less than the role the token decides', async () => {
   expect(decision).toMatchObject({ allowed: false, decided_by: 'scope', decider: 'token' })
 })
 
+it('half a character in the name of a resource is refused for its form, and is no error of the service', async () => {
+  const { access_token } = await setting.newUser()
+  const { body } = await setting.http
+    .post('/auth/verify-permission')
+    .set({ Authorization: `Bearer ${access_token}`, 'Content-Type': 'application/json' })
+    .send(String.raw`{"permission":"auth.admin","resource":"\ud800"}`)
+    .expect(400)
+  expect(body.code).toBe('validation_failed')
+})
+
 it('what is no permission is refused for its form, and nobody who proved nothing is answered', async () => {
   const { access_token } = await setting.newUser()
   for (const permission of ['', 'Tasks', 'tasks..read', '*.tasks'])

@@ -56,6 +56,19 @@ it('a request ends its own sessions only, and brings none back', async () => {
   await setting.refresh(carol.refresh_token).expect(401)
 })
 
+it('a request ends its own API keys only, and brings none back', async () => {
+  const owner = await setting.newUser()
+  await setting.http
+    .post('/auth/api-keys')
+    .set('Authorization', `Bearer ${owner.access_token}`)
+    .send({ name: 'a key', permissions: ['memory.read'] })
+    .expect(201)
+  const end = 'update api_keys set revoked_at = now() returning user_id'
+  expect(await as(alice, end)).toEqual([])
+  expect(await as(owner, end)).toEqual([owner.user_id])
+  expect(await as(owner, 'update api_keys set revoked_at = null returning 1')).toEqual([])
+})
+
 it.each([
   ['password hashes', 'select password_hash from users'],
   ['refresh hashes', 'select refresh_hash from sessions'],
@@ -92,6 +105,11 @@ it.each([
     'a key that lasts for somebody else',
     `insert into api_keys (user_id, name, prefix, hash, permissions, expires_at)
     select 'somebody', 'x', 'x', 'x', '{*}', 'infinity'`,
+  ],
+  [
+    'a revocation of everything that was issued to a user, were it its own',
+    `insert into revocations (kind, subject, not_before, expires_at)
+    values ('user', current_setting('waybill.user_id'), 'infinity', 'infinity')`,
   ],
   ['a session that lasts', `update sessions set expires_at = 'infinity'`],
 ])('a request cannot write %s', async (_, statement) => {

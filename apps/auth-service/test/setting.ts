@@ -5,6 +5,7 @@ import { loadConfig } from '@waybill/service-kit'
 import type { Service } from '@waybill/service-kit'
 import pg from 'pg'
 import supertest from 'supertest'
+import { vi } from 'vitest'
 import { createApp } from '../src/app.ts'
 import type { Dependencies } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
@@ -32,6 +33,7 @@ export function environmentOn(postgres: TestPostgres): Record<string, string> {
     REGISTRATION_LIMIT_PER_HOUR: '100000',
     LOGIN_LOCK_AFTER: '100000',
     LOGIN_LOCK_ADDRESS_AFTER: '100000',
+    CLIENT_FAILURES_PER_MINUTE: '100000',
     ANONYMOUS_CALLS_PER_MINUTE: '100000',
     LOG_LEVEL: 'silent',
   }
@@ -50,6 +52,8 @@ export interface Setting {
   environment: Record<string, string>
   /** Statements as the superuser. */
   admin(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** Resolves when so many transactions, at least, wait for a lock. */
+  waiting(count: number): Promise<void>
   /** Another instance on the same database; closed with the setting. */
   another(environment?: Record<string, string>, overrides?: Partial<Dependencies>): Promise<Service>
   /** Registers a user of a name not used before, and logs in. */
@@ -96,6 +100,10 @@ export async function startSetting(
   const setting: Setting = {
     ...{ service, http, another, environment: base },
     admin: async (text, values) => (await admin.query<Record<string, unknown>>(text, values)).rows,
+    async waiting(count) {
+      const waiting = 'select 1 from pg_locks where not granted'
+      await vi.waitUntil(async () => (await admin.query(waiting)).rowCount! >= count, { timeout: 10_000 })
+    },
     async newUser() {
       users += 1
       const username = `user-${users}`

@@ -124,6 +124,30 @@ describe('client authentication (RFC 6749 section 2.3)', () => {
     expect(body.error).toBe('invalid_client')
   })
 
+  it('that fails stands in the audit, with the name only where there is such a service', async () => {
+    const own = { grant_type: 'client_credentials', audience: 'docling' }
+    const attempt = (name: string) =>
+      setting.http
+        .post('/oauth/token')
+        .type('form')
+        .set('Authorization', basic(name, 'my-pa55word'))
+        .send(own)
+        .expect(401)
+    await attempt('gateway')
+    await attempt('my-pa55word-as-a-name')
+    await setting.http.get('/oauth/revocations').set('Authorization', 'Basic x').expect(401)
+    const rows = await setting.admin(
+      `select actor, resource, outcome from audit where action = 'service_client.authenticate' order by seq desc limit 3`,
+    )
+    expect(rows.map(({ resource }) => resource)).toEqual([
+      'service_client/unknown',
+      'service_client/unknown',
+      'service_client/gateway',
+    ])
+    expect(rows[0]).toMatchObject({ actor: 'anonymous', outcome: 'denied' })
+    expect(JSON.stringify(await setting.admin('select * from audit'))).not.toContain('pa55word')
+  })
+
   it('in two ways at once is refused, as is a client_id that is somebody else', async () => {
     const header = basic('gateway', secretOf('gateway'))
     const twice = await post({ ...CREDENTIALS, client_id: 'gateway', client_secret: 'x' }, header).expect(400)

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import supertest from 'supertest'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startSetting } from './setting.ts'
@@ -18,24 +21,28 @@ beforeAll(async () => {
 })
 afterAll(() => setting.close())
 
-const verify = (headers: Record<string, string>, query = '', method: 'get' | 'head' = 'get') =>
+const METHODS = ['get', 'head', 'post', 'put', 'patch', 'delete', 'options'] as const
+const verify = (headers: Record<string, string>, query = '', method: (typeof METHODS)[number] = 'get') =>
   setting.http[method](`/auth/verify${query}`).set(headers)
 const bearer = (token: string) => ({ Authorization: `Bearer ${token}` })
 
 describe('/auth/verify', () => {
-  it.each(['get', 'head'] as const)('tells a gateway in headers who the caller is, to %s', async (method) => {
-    const { headers, text } = await verify(bearer(user.access_token), '', method).expect(200)
-    expect(headers).toMatchObject({
-      'x-user-id': user.user_id,
-      'x-tenant-id': '',
-      'x-service-name': '',
-      'x-user-role': 'user',
-      'x-auth-via': 'jwt',
-      'cache-control': 'private, no-store',
-    })
-    expect(headers['x-user-permissions']?.split(' ')).toContain('memory.read')
-    expect(text).toBeFalsy()
-  })
+  it.each(METHODS)(
+    'tells a gateway in headers who the caller is, to %s (Envoy keeps the method)',
+    async (method) => {
+      const { headers, text } = await verify(bearer(user.access_token), '', method).expect(200)
+      expect(headers).toMatchObject({
+        'x-user-id': user.user_id,
+        'x-tenant-id': '',
+        'x-service-name': '',
+        'x-user-role': 'user',
+        'x-auth-via': 'jwt',
+        'cache-control': 'private, no-store',
+      })
+      expect(headers['x-user-permissions']?.split(' ')).toContain('memory.read')
+      expect(text).toBeFalsy()
+    },
+  )
 
   it('takes an API key for what it allows', async () => {
     const { headers } = await verify({ 'X-API-Key': apiKey }, '?permission=memory.read').expect(200)
@@ -49,6 +56,35 @@ describe('/auth/verify', () => {
     expect(body.code).toBe('insufficient_permission')
     expect(refused['www-authenticate']).toContain('insufficient_scope')
     expect(refused).not.toHaveProperty('x-user-id')
+  })
+
+  it('reads nothing of a body, of whatever form and however large it says it is', async () => {
+    const headers = { 'Content-Type': 'application/json', 'Content-Length': '99999999999' }
+    const { hostname, port } = new URL((await setting.service.listen({ port: 0 })).url)
+    const sent = request({
+      ...{ hostname, port, method: 'POST', path: '/auth/verify' },
+      headers: { ...headers, ...bearer(user.access_token) },
+    })
+    sent.flushHeaders()
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    expect(answer.statusCode).toBe(200)
+    sent.destroy()
+  })
+
+  it('has what it denies in the audit', async () => {
+    const someone = await setting.newUser()
+    await verify(bearer(someone.access_token), '?permission=auth.admin').expect(403)
+    const rows = await setting.admin(
+      `select action, resource, details from audit where actor = $1 and outcome = 'denied'`,
+      [`user:${someone.user_id}`],
+    )
+    expect(rows).toEqual([
+      {
+        action: 'access.denied',
+        resource: 'route/ALL /auth/verify',
+        details: { code: 'insufficient_permission', permission: 'auth.admin' },
+      },
+    ])
   })
 
   it('takes a service for itself, and a service for the user behind it', async () => {

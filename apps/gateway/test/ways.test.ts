@@ -68,6 +68,19 @@ describe('every way in leads', () => {
   })
 })
 
+describe('what a service tells those who run it', () => {
+  test.each(['/metrics', '/METRICS', '/metrics/', '/Livez', '/readyz//'])(
+    'is not for users: %s',
+    async (path) => {
+      for (const prefix of ['/docling', '/data', '/work']) {
+        const { status } = await get(prefix + path)
+        expect([prefix, [400, 404].includes(status)]).toEqual([prefix, true])
+      }
+      expect(here.behind.arrivals).toEqual([])
+    },
+  )
+})
+
 describe('what stands behind the question mark', () => {
   test.each([
     '?',

@@ -55,7 +55,7 @@ export const authEnv = {
       error: `must be 0, or ${MIN_FEED_SILENCE_SECONDS} at least`,
     })
     .describe(
-      'How long the feed of revocations may be silent before every credential is answered 503, in seconds; 0: for ever',
+      'How long the feed of revocations may be silent before tokens and API keys are answered 503, in seconds; 0: for ever',
     ),
   REVOCATION_LIST_SIZE: env
     .int({ min: 100, max: 10_000_000, default: 100_000 })

@@ -35,7 +35,8 @@ function inOwnName({ services }: Guard): Guard<ServicePrincipal> {
     ...{ description: who, open: false, kinds: ['service'], permissions: [], services },
     decide(principal) {
       if (!principal) return { allowed: false, reason: 'unauthenticated' }
-      return principal.kind === 'service' && services.includes(principal.service)
+      const isItself = principal.kind === 'service' && principal.actors.length === 0
+      return isItself && services.includes(principal.service)
         ? { allowed: true }
         : { allowed: false, reason: 'forbidden', detail: `This route is for ${who}.` }
     },

@@ -75,20 +75,21 @@ export function createServiceAuth(options: ServiceAuthOptions): ServiceAuth {
   const credentials = createCredentialVerifier({ verifier, apiKeys, serviceSecrets, edge })
   const peers = createPeers({ tls: options.tls, now })
   const stopping = new AbortController()
-  let following: Promise<void> | undefined
+  let following: ReturnType<RevocationList['follow']> | undefined
 
   return {
     ...{ verifier, credentials, revocations, peers },
     authenticate: createAuthenticator(credentials, ({ socket }) => peers.peerOf(socket)),
     peerRefusal: (socket) => peers.peerRefusal(socket),
-    start() {
+    async start() {
       // Until close(), and so through the last requests of a service that is going down.
       following ??= revocations.follow(stopping.signal)
+      await following.tried
       return Promise.resolve()
     },
     async close() {
       stopping.abort()
-      await following
+      await following?.ended
     },
   }
 }

@@ -181,4 +181,16 @@ describe('the verifier of API keys', () => {
     answer = () => Promise.resolve({ active: false })
     await expect(keys.verify(key)).rejects.toEqual(refused)
   })
+
+  test('whoever comes after a revocation is not answered with what was asked before it', async () => {
+    const waiting = Promise.withResolvers<authService.Introspection>()
+    answer = () => waiting.promise
+    const before = keys.verify(key)
+    keys.forget({ kind: 'api_key', id: 'key1' })
+    answer = () => Promise.resolve({ active: false })
+    const after = keys.verify(key)
+    waiting.resolve(ACTIVE)
+    expect((await before).principal).toMatchObject({ userId: 'u1' })
+    await expect(after).rejects.toEqual(refused)
+  })
 })

@@ -14,13 +14,15 @@ let authenticate: Authenticate
 
 beforeAll(async () => {
   server = createServer((req, res) => {
-    Promise.resolve(req as Parameters<Authenticate>[0]).then(authenticate).then(
-      (caller) => res.end(JSON.stringify(caller?.principal ?? 'nobody')),
-      (error: unknown) => {
-        const { code, status } = error as Problem
-        res.end(JSON.stringify({ code, status }))
-      },
-    )
+    Promise.resolve(req as Parameters<Authenticate>[0])
+      .then(authenticate)
+      .then(
+        (caller) => res.end(JSON.stringify(caller?.principal ?? 'nobody')),
+        (error: unknown) => {
+          const { code, status } = error as Problem
+          res.end(JSON.stringify({ code, status }))
+        },
+      )
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 })

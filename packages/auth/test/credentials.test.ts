@@ -219,3 +219,37 @@ test('one caller serves every request with the same token, and cannot be changed
     ;(first!.principal.permissions as string[]).push('*')
   }).toThrow(TypeError)
 })
+
+describe('a token that is remembered is judged like one that is not', () => {
+  const plain = forge()
+  const bound = forge({ ...CLAIMS, act: { sub: 'gateway' }, cnf: { 'x5t#S256': gateway.thumbprint } })
+  const docling = { ...gateway, service: 'docling' }
+  const of = (token: string, more: Partial<PresentedCredentials> = {}): PresentedCredentials => ({
+    ...{ authorization: [`Bearer ${token}`], apiKey: [], identity: {} },
+    ...more,
+  })
+
+  test.each<[string, PresentedCredentials, object]>([
+    ['alone', of(plain), { principal: { userId: 'u1' } }],
+    ['twice', of(plain, { authorization: [`Bearer ${plain}`, `Bearer ${plain}`] }), AMBIGUOUS],
+    ['before another', of(plain, { authorization: [`Bearer ${plain}`, 'Bearer x'] }), AMBIGUOUS],
+    ['beside an API key', of(plain, { apiKey: [API_KEY] }), AMBIGUOUS],
+    ['beside an empty API key', of(plain, { apiKey: [''] }), AMBIGUOUS],
+    ['under another user', of(plain, { identity: { 'X-User-ID': ['admin'] } }), MISMATCH],
+    ['under two users', of(plain, { identity: { 'X-User-ID': ['u1', 'u1'] } }), MISMATCH],
+    ['from a service that it does not name', of(plain, { peer: gateway }), INVALID],
+    ['from the service that it names', of(annByGateway, { peer: gateway }), { principal: { userId: 'u1' } }],
+    ['from another service', of(annByGateway, { peer: docling }), INVALID],
+    ['without the certificate that it is bound to', of(bound), INVALID],
+    ['with that certificate', of(bound, { peer: gateway }), { principal: { userId: 'u1' } }],
+  ])('%s', async (_name, presented, expected) => {
+    const outcome = (by: CredentialVerifier): Promise<unknown> =>
+      (async () => by.recall(presented) ?? (await by.verify(presented)))().catch((error: unknown) => error)
+    const tokens = await verifier()
+    const warm = createCredentialVerifier({ verifier: tokens })
+    for (const token of [plain, annByGateway, bound]) await tokens.verify(token)
+    const fresh = createCredentialVerifier({ verifier: await verifier() })
+    expect(await outcome(fresh)).toMatchObject(expected)
+    expect(await outcome(warm)).toMatchObject(expected)
+  })
+})

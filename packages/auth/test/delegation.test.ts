@@ -46,14 +46,16 @@ describe('a token on behalf of somebody', () => {
       sid: 's1',
       tenant_id: 't1',
       scope: ann.scope,
+      origin_jti: ann.jti,
       act: { sub: 'gateway' },
     })
     expect(lifetimeSeconds).toBe(120)
   })
 
-  test('nests the actors, the current one outside (RFC 8693 section 4.1)', () => {
-    const subject = { ...ann, aud: 'docling', act: { sub: 'gateway' } }
+  test('nests the actors, the current one outside (RFC 8693 section 4.1), and remembers the token that it began with', () => {
+    const subject = { ...ann, aud: 'docling', act: { sub: 'gateway' }, origin_jti: 'the first' }
     const { claims } = delegate({ subject, actor: 'docling', audience: 'llm-proxy' }, RULES)
+    expect(claims.origin_jti).toBe('the first')
     expect(claims.act).toEqual({ sub: 'docling', act: { sub: 'gateway' } })
   })
 

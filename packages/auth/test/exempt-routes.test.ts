@@ -48,6 +48,11 @@ describe('JWT_EXEMPT_PATHS', () => {
     for (const at of [0, 1, 5]) expect(decide(exempted, at, ann)).toBe('forbidden')
   })
 
+  test('takes no token of that service in the hands of another', () => {
+    const forwarded: Principal = { ...bySecret, via: 'service-jwt', actors: ['docling'] }
+    for (const at of [0, 1, 5]) expect(decide(exempted, at, forwarded)).toBe('forbidden')
+  })
+
   test('touches nothing beneath the path, nor what only begins alike', () => {
     for (const at of [2, 3, 4]) expect(exempted[at]).toBe(routes[at])
     expect(decide(exempted, 2, bySecret)).toBe('forbidden')

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
 import { Writable } from 'node:stream'
 import { Client, credentials as channel, Metadata } from '@grpc/grpc-js'
 import type { CallOptions, Interceptor, ServiceDefinition, ServiceError, status } from '@grpc/grpc-js'
@@ -145,6 +146,16 @@ export function callWith(
 async function sendRaw(port: number, headers: [string, string][]): Promise<Record<string, unknown>> {
   const options: object = { strictSingleValueFields: false } // newer than its type
   const session = connect(`http://127.0.0.1:${port}`, options)
+  const answered = await sendRawOn(session, headers)
+  session.close()
+  return answered
+}
+
+/** One `Read` with exactly these headers beside those that every call has. */
+export async function sendRawOn(
+  session: ClientHttp2Session,
+  headers: [string, string][] = [],
+): Promise<Record<string, unknown>> {
   const usual = [':method', 'POST', ':scheme', 'http', ':authority', 'x', ':path', `/${SERVICE}/Read`]
   const all = [...usual, 'content-type', 'application/grpc', 'te', 'trailers', ...headers.flat()]
   const stream = session.request(all)
@@ -158,6 +169,5 @@ async function sendRaw(port: number, headers: [string, string][]): Promise<Recor
   stream.end(Buffer.concat([frame, body]))
   stream.resume()
   await once(stream, 'close')
-  session.close()
   return answered
 }

@@ -455,4 +455,24 @@ describe('the stamp of a client', () => {
     expect(answer).toMatchObject({ code: status.UNAVAILABLE, details: 'auth-service cannot be reached.' })
     expect(stand.lines()).toEqual([])
   })
+
+  test('that cannot be written as metadata fails the call, and not the process', async () => {
+    await using stand = await grpcStand(who, { interceptors: [stamp] })
+    const foreign = context()
+    foreign.principal = { ...foreign.principal!, tenantId: 'Zürich' }
+    const answer = await runInContext(foreign, () => stand.call())
+    expect(answer).toMatchObject({ code: status.INTERNAL, details: 'Something went wrong on our side.' })
+    expect(stand.lines()).toEqual([])
+  })
+
+  test('whose token source throws at once fails the call like one that rejects', async () => {
+    const throwing = createStamp({
+      self: 'docling',
+      token: () => {
+        throw new Problem('unavailable', 'auth-service cannot be reached.')
+      },
+    })
+    await using stand = await grpcStand(who, { interceptors: [throwing] })
+    expect(await stand.call()).toMatchObject({ code: status.UNAVAILABLE })
+  })
 })

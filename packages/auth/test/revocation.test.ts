@@ -1,4 +1,5 @@
 import type { authService } from '@waybill/contracts'
+import { createLogger } from '@waybill/service-kit'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createRevocationList } from '../src/revocation/list.ts'
 import type { RevocationListOptions } from '../src/revocation/list.ts'
@@ -9,6 +10,8 @@ import { StandInIssuer } from './stand-in.ts'
 
 const LATER = NOW + 3_600
 const ann = { ...CLAIMS, sid: 's1' } as AccessTokenClaims
+/** What gateway has had exchanged for it. */
+const forAnn = { ...ann, jti: 'j4', origin_jti: 'j1', act: { sub: 'gateway' } } as AccessTokenClaims
 const bobsKey = { ...CLAIMS, sub: 'bob', jti: 'j2', key_id: 'key1' } as AccessTokenClaims
 const docling = { ...CLAIMS, sub: 'docling', jti: 'j3', principal: 'service' } as AccessTokenClaims
 
@@ -24,6 +27,8 @@ describe('a revocation', () => {
     ['of a session covers its tokens', { kind: 'session', id: 's1', ...inForce }, ann, true],
     ['of a session covers no others', { kind: 'session', id: 's2', ...inForce }, ann, false],
     ['of a token covers that one', { kind: 'token', id: 'j1', ...inForce }, ann, true],
+    ['of a token covers what was made from it', { kind: 'token', id: 'j1', ...inForce }, forAnn, true],
+    ['of a token covers not what it was made from', { kind: 'token', id: 'j4', ...inForce }, ann, false],
     ['of a token covers no session of that id', { kind: 'token', id: 's1', ...inForce }, ann, false],
     ['of an API key covers what came of it', { kind: 'api_key', id: 'key1', ...inForce }, bobsKey, true],
     ['of an API key covers no other', { kind: 'api_key', id: 'key2', ...inForce }, bobsKey, false],
@@ -64,6 +69,21 @@ describe('a revocation', () => {
     expect(revoked.covers({ ...ann, sid: 'new' })).toBe(true)
     revoked.add({ kind: 'session', id: 'last', expires_at: LATER + 100 }, LATER + 60)
     expect(revoked.size).toBe(1)
+  })
+
+  test('that has to go before its time is told of, and none goes for one that is over anyway', () => {
+    const lines: string[] = []
+    const log = createLogger({ service: 'test', destination: { write: (line) => void lines.push(line) } })
+    const revoked = createRevokedSet({ capacity: 2, graceSeconds: 0, log })
+    revoked.add({ kind: 'session', id: 's1', expires_at: LATER }, NOW)
+    revoked.add({ kind: 'token', id: 'short', expires_at: NOW + 1 }, NOW)
+    revoked.add({ kind: 'token', id: 'other', expires_at: LATER + 1 }, NOW + 2)
+    expect(revoked.covers(ann)).toBe(true)
+    expect(lines).toEqual([])
+    revoked.add({ kind: 'token', id: 'one too many', expires_at: LATER + 1 }, NOW + 2)
+    expect(revoked.covers(ann)).toBe(false)
+    expect(lines).toHaveLength(1)
+    expect(lines[0]).toContain('REVOCATION_LIST_SIZE')
   })
 })
 

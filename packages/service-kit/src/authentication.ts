@@ -7,7 +7,7 @@ export interface Authentication {
   authenticate: Authenticate
   /** Asked for every connection and request where TLS_CLIENT_AUTH is `required`. */
   peerRefusal?: PeerRefusal
-  /** The last start task: begins to follow what is revoked, and does not wait for it. */
+  /** The last start task: begins to follow what is revoked; resolves when that was asked for once. */
   start?: StartTask
   /** Done first when the service closes. */
   close?: () => Promise<void>

@@ -12,7 +12,10 @@ import { asProblem, sendProblem } from './problem-response.ts'
 export function protect(authenticate: Authenticate, guard: Guard): RequestHandler {
   return (req, res, next) => {
     const refuse = (error: unknown): void => {
-      sendProblem(res, asProblem(error))
+      const problem = asProblem(error)
+      // What nobody foresaw is for the application's own error handler, which has a log.
+      if (problem.code === 'internal') next(error)
+      else sendProblem(res, problem)
     }
     const admit = (caller: Authenticated | undefined): void => {
       enforce(guard, caller?.principal)

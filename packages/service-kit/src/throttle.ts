@@ -12,6 +12,9 @@ import type { PerTier } from './per-tier.ts'
 export const throttleEnv = {
   REDIS_URL: env
     .secret()
+    .refine((url) => /^rediss?:$/.test(URL.parse(url.reveal())?.protocol ?? ''), {
+      error: 'must be a redis:// or rediss:// URL',
+    })
     .optional()
     .describe('Where all instances count together, `redis://...`; without it each counts for itself'),
   API_CALLS_PER_MINUTE: perTier({ free: 120, standard: 1200, premium: 12_000 }).describe(

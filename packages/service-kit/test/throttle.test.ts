@@ -138,6 +138,15 @@ test.each(['free=0', 'gold=5', 'free', 'free=x', 'free=1;standard=2', '60'])(
   },
 )
 
+test.each(['cache.example:6379', 'https://cache.example', 'somewhere'])(
+  'REDIS_URL=%s does not do, and is named without being quoted',
+  (value) => {
+    const load = () => loadConfig(z.object(throttleEnv), { REDIS_URL: value })
+    expect(load).toThrow(/REDIS_URL: must be a redis:\/\/ or rediss:\/\/ URL/)
+    expect(load).not.toThrow(value)
+  },
+)
+
 test('a tier that is left out keeps its default', () => {
   const config = loadConfig(z.object(throttleEnv), { API_CALLS_PER_MINUTE: 'premium = 9' })
   expect(config.API_CALLS_PER_MINUTE).toEqual({ free: 120, standard: 1200, premium: 9 })

@@ -27,7 +27,7 @@ export function adminUserRoutes({ users }: { users: Users }): Route[] {
 
     route(authService.updateUser, {
       auth: admin,
-      problems: ['not_found', 'conflict'],
+      problems: ['not_found', 'conflict', 'unavailable'],
       handle: async ({ params, body, principal }) =>
         described(await users.update(principal, params.user_id, body)),
     }),

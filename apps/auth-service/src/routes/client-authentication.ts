@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
-import { Problem, requestContext } from '@waybill/service-kit'
+import { Problem } from '@waybill/service-kit'
 import { setServerIdentity } from '@waybill/telemetry'
 import type { PeerIdentity } from '@waybill/auth'
+import type { NoteRefusedClient } from '../client-refusals.ts'
 import type { Client } from '../grants.ts'
 import type { ServiceClients } from '../service-clients.ts'
 import { presentedClient } from './client-credentials.ts'
+import type { PresentedClient } from './client-credentials.ts'
 import { oauthProblem } from './oauth-problem.ts'
 
 /** Who is at the other end of the connection by its certificate. @throws Problem invalid_token */
@@ -13,39 +15,58 @@ type PeerOf = (req: IncomingMessage) => PeerIdentity | undefined
 /**
  * The service that sends an OAuth request: by its secret (client_secret_basic, client_secret_post) or by its certificate
  * (tls_client_auth, RFC 8705 section 2.1), to which its tokens are then bound.
- * @throws Problem with `invalid_client` or `invalid_request`
+ * @throws Problem with `invalid_client` or `invalid_request`; rate_limited
  */
-export type AuthenticateClient = (req: IncomingMessage, form?: ReadonlyMap<string, string>) => Promise<Client>
+export type AuthenticateClient = (
+  req: IncomingMessage & { ip?: string | undefined },
+  form?: ReadonlyMap<string, string>,
+) => Promise<Client>
 
 /** How the routes that use it are described. */
 export const CLIENT_SCHEMES = ['basic', 'mutualTLS'] as const
 
-export function createClientAuthentication(clients: ServiceClients, peerOf: PeerOf): AuthenticateClient {
-  const prove = async (req: IncomingMessage, form: ReadonlyMap<string, string>): Promise<Client> => {
-    const presented = presentedClient(req, form)
-    const peer = peerOf(req)
-    if (presented) {
-      const { name, secret } = presented
-      // Whose certificate it is may not be somebody else than whose secret it is.
-      const isGenuine = (await clients.isGenuine(name, secret)) && (!peer || peer.service === name)
-      if (!isGenuine) throw new Problem('invalid_token', 'The client or its secret is not known.')
-      return { name }
+export interface ClientAuthenticationOptions {
+  clients: ServiceClients
+  peerOf: PeerOf
+  noteRefused: NoteRefusedClient
+}
+
+export function createClientAuthentication(options: ClientAuthenticationOptions): AuthenticateClient {
+  const { clients, peerOf, noteRefused } = options
+
+  /** Whose certificate it is may not be somebody else than whose secret it is. */
+  const isGenuine = async ({ name, secret }: PresentedClient, peer: PeerIdentity | undefined) =>
+    (await clients.isGenuine(name, secret)) && (!peer || peer.service === name)
+  const certified = (req: IncomingMessage): PeerIdentity | 'unacceptable' | undefined => {
+    try {
+      return peerOf(req)
+    } catch (error) {
+      if (error instanceof Problem && error.code === 'invalid_token') return 'unacceptable'
+      throw error
     }
-    if (!peer) throw new Problem('invalid_token', 'The client does not authenticate.')
-    const { service: name, thumbprint } = peer
-    const claimed = form.get('client_id') ?? name
-    if (claimed !== name || !(await clients.isKnown(name))) {
-      throw new Problem('invalid_token', 'The client or its certificate is not known.')
-    }
-    return { name, thumbprint }
   }
 
   return async (req, form = new Map()) => {
-    const client = await prove(req, form).catch((error: unknown) => {
-      if (!(error instanceof Problem) || error.code !== 'invalid_token') throw error
-      requestContext()?.log.warn({ audit: 'client_authentication_failed' }, 'refused')
-      throw oauthProblem('invalid_client', error.message)
-    })
+    const refuse = async (why: string, name = form.get('client_id')): Promise<never> => {
+      await noteRefused(name, req.ip ?? '')
+      throw oauthProblem('invalid_client', why)
+    }
+    const prove = async (): Promise<Client> => {
+      const presented = presentedClient(req, form)
+      const peer = certified(req)
+      if (peer === 'unacceptable') return refuse('The client certificate is not acceptable.')
+      if (presented === 'unreadable') return refuse('The client does not authenticate.')
+      if (presented) {
+        if (await isGenuine(presented, peer)) return { name: presented.name }
+        return refuse('The client or its secret is not known.', presented.name)
+      }
+      if (!peer) return refuse('The client does not authenticate.')
+      const { service: name, thumbprint } = peer
+      const claimed = form.get('client_id') ?? name
+      if (claimed === name && (await clients.isKnown(name))) return { name, thumbprint }
+      return refuse('The client or its certificate is not known.', claimed)
+    }
+    const client = await prove()
     const via = client.thumbprint === undefined ? 'service-secret' : 'mtls'
     setServerIdentity({ subject: `service:${client.name}`, actors: [], via })
     return client

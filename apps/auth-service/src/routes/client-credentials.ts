@@ -9,13 +9,14 @@ export interface PresentedClient {
 
 /**
  * The client's name and secret, from the Authorization header (client_secret_basic) or from the form
- * (client_secret_post); one of them, never both (RFC 6749 section 2.3). Undefined when neither has a secret.
- * @throws Problem with `invalid_client` or `invalid_request`
+ * (client_secret_post); one of them, never both (RFC 6749 section 2.3). Undefined when neither has a secret, `unreadable`
+ * for a header of another form.
+ * @throws Problem with `invalid_request`
  */
 export function presentedClient(
   req: IncomingMessage,
   form: ReadonlyMap<string, string>,
-): PresentedClient | undefined {
+): PresentedClient | 'unreadable' | undefined {
   const headers = req.headersDistinct.authorization ?? []
   const posted = form.get('client_secret')
   if (headers.length > 1 || (headers.length === 1 && posted !== undefined)) {
@@ -25,7 +26,7 @@ export function presentedClient(
   if (posted !== undefined && name !== undefined) return { name, secret: new Secret(posted) }
   if (headers[0] === undefined) return undefined
   const client = basicCredentials(headers[0])
-  if (!client) throw oauthProblem('invalid_client', 'The client does not authenticate.')
+  if (!client) return 'unreadable'
   if (name !== undefined && name !== client.name) {
     throw oauthProblem('invalid_request', 'client_id is not the client that authenticates.')
   }

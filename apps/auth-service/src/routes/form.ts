@@ -9,6 +9,18 @@ export const FORM_LIMIT_BYTES = 32 * 1024
 /** What a client adds to any form that does not authenticate by a header (client_secret_post, tls_client_auth). */
 export const clientFields = { client_id: z.string().optional(), client_secret: z.string().optional() }
 
+/** What is asked about (RFC 7662 section 2.1), or taken back (RFC 7009 section 2.1). */
+export const tokenForm = z.object({ token: z.string(), token_type_hint: z.string().optional() })
+
+/** What can go wrong with a form of a client, for the documentation. */
+export const FORM_PROBLEMS = [
+  'bad_request',
+  'invalid_credentials',
+  'rate_limited',
+  'unsupported_media_type',
+  'payload_too_large',
+] as const
+
 const FORM_TYPE = /^application\/x-www-form-urlencoded\s*(?:;|$)/i
 
 /**

@@ -2,14 +2,11 @@ import { open } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route, Secret } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import { z } from 'zod'
 import type { Introspect } from '../introspection.ts'
 import { CLIENT_SCHEMES } from './client-authentication.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
-import { clientFields, FORM_LIMIT_BYTES, parseForm, readForm } from './form.ts'
+import { clientFields, FORM_LIMIT_BYTES, FORM_PROBLEMS, parseForm, readForm, tokenForm } from './form.ts'
 import { oauthErrorBody } from './oauth-problem.ts'
-
-const form = z.object({ token: z.string(), token_type_hint: z.string().optional() })
 
 export interface IntrospectRooms {
   authenticateClient: AuthenticateClient
@@ -23,14 +20,14 @@ export function introspectRoutes({ authenticateClient, introspect }: IntrospectR
       summary: 'What a token or an API key is worth at this moment (RFC 7662)',
       bodyType: 'stream',
       bodyLimitBytes: FORM_LIMIT_BYTES,
-      describes: { form: form.extend(clientFields), schemes: CLIENT_SCHEMES },
+      describes: { form: tokenForm.extend(clientFields), schemes: CLIENT_SCHEMES },
       output: authService.introspection,
-      problems: ['bad_request', 'invalid_credentials', 'unsupported_media_type', 'payload_too_large'],
+      problems: FORM_PROBLEMS,
       renderProblem: oauthErrorBody,
       async handle({ req }) {
         const fields = await readForm(req, FORM_LIMIT_BYTES)
         const client = await authenticateClient(req, fields)
-        return introspect(client, new Secret(parseForm(form, fields).token))
+        return introspect(client, new Secret(parseForm(tokenForm, fields).token))
       },
     }),
   ]

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { PeerIdentity } from '@waybill/auth'
 import type { Authenticate, Route } from '@waybill/service-kit'
+import type { NoteRefusedClient } from '../client-refusals.ts'
 import type { Config } from '../config.ts'
 import type { Issuing } from '../issuing.ts'
 import { adminClientRoutes } from './admin-clients.ts'
@@ -21,12 +22,13 @@ export interface IssuingRooms {
   authenticate: Authenticate
   /** Who is at the other end of the connection by its certificate. @throws Problem invalid_token */
   peerOf: (req: IncomingMessage) => PeerIdentity | undefined
+  noteRefused: NoteRefusedClient
 }
 
 /** Everything about tokens: getting them, asking what they are worth, taking them back. */
-export function issuingRoutes({ issuing, config, authenticate, peerOf }: IssuingRooms): Route[] {
+export function issuingRoutes({ issuing, config, authenticate, peerOf, noteRefused }: IssuingRooms): Route[] {
   const { keyring, grants, introspect, revokeToken, revocations, clients, registry } = issuing
-  const authenticateClient = createClientAuthentication(clients, peerOf)
+  const authenticateClient = createClientAuthentication({ clients, peerOf, noteRefused })
   const maxAgeSeconds = config.JWKS_MAX_AGE_SECONDS
   return [
     ...tokenRoutes({ authenticateClient, grants }),

@@ -2,14 +2,11 @@ import { open } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { reply, route, Secret } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import { z } from 'zod'
 import type { RevokeToken } from '../token-revocation.ts'
 import { CLIENT_SCHEMES } from './client-authentication.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
-import { clientFields, FORM_LIMIT_BYTES, parseForm, readForm } from './form.ts'
+import { clientFields, FORM_LIMIT_BYTES, FORM_PROBLEMS, parseForm, readForm, tokenForm } from './form.ts'
 import { oauthErrorBody, oauthProblem } from './oauth-problem.ts'
-
-const form = z.object({ token: z.string(), token_type_hint: z.string().optional() })
 
 export interface RevokeRooms {
   authenticateClient: AuthenticateClient
@@ -23,13 +20,13 @@ export function revokeRoutes({ authenticateClient, revokeToken }: RevokeRooms): 
       summary: 'Revoke an access token, or a refresh token with its session (RFC 7009)',
       bodyType: 'stream',
       bodyLimitBytes: FORM_LIMIT_BYTES,
-      describes: { form: form.extend(clientFields), schemes: CLIENT_SCHEMES },
-      problems: ['bad_request', 'invalid_credentials', 'unsupported_media_type', 'payload_too_large'],
+      describes: { form: tokenForm.extend(clientFields), schemes: CLIENT_SCHEMES },
+      problems: FORM_PROBLEMS,
       renderProblem: oauthErrorBody,
       async handle({ req }) {
         const fields = await readForm(req, FORM_LIMIT_BYTES)
         const client = await authenticateClient(req, fields)
-        const outcome = await revokeToken(client, new Secret(parseForm(form, fields).token))
+        const outcome = await revokeToken(client, new Secret(parseForm(tokenForm, fields).token))
         if (outcome === 'done') return reply(200)
         throw oauthProblem('unsupported_token_type', 'An API key is revoked by its owner, at /auth/api-keys.')
       },

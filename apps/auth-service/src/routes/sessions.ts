@@ -1,4 +1,4 @@
-import { open, signedIn, user } from '@waybill/auth'
+import { open, signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { enforceQuotas, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
@@ -45,7 +45,7 @@ export function sessionRoutes({ accounts, sessions, limits, accessTokenFor }: Se
     }),
 
     route(authService.logout, {
-      auth: user(),
+      auth: signedIn(),
       async handle({ principal }) {
         await sessions.end(principal)
         return undefined

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Client, GrantedToken, Grants } from '../grants.ts'
 import { CLIENT_SCHEMES } from './client-authentication.ts'
 import type { AuthenticateClient } from './client-authentication.ts'
-import { clientFields, FORM_LIMIT_BYTES, parseForm, readForm } from './form.ts'
+import { clientFields, FORM_LIMIT_BYTES, FORM_PROBLEMS, parseForm, readForm } from './form.ts'
 import { oauthErrorBody, oauthProblem } from './oauth-problem.ts'
 
 const { GRANT_TOKEN_EXCHANGE, TOKEN_PATH, TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_API_KEY, tokenResponse } =
@@ -55,7 +55,7 @@ export function tokenRoutes({ authenticateClient, grants }: TokenRooms): Route[]
       bodyLimitBytes: FORM_LIMIT_BYTES,
       describes: { form: describedForm, schemes: CLIENT_SCHEMES },
       output: tokenResponse,
-      problems: ['bad_request', 'invalid_credentials', 'unsupported_media_type', 'payload_too_large'],
+      problems: FORM_PROBLEMS,
       renderProblem: oauthErrorBody,
       async handle({ req }) {
         const form = await readForm(req, FORM_LIMIT_BYTES)

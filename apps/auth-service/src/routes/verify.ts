@@ -1,28 +1,34 @@
 import { expectedIdentity, hasPermission, open } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
-import { Problem, reply, route } from '@waybill/service-kit'
+import { Problem, reply, requestContext, route } from '@waybill/service-kit'
 import type { Authenticate, Principal, Route } from '@waybill/service-kit'
 
 const { VERIFIED_HEADERS, VERIFY_PATH, verifyQuery } = authService
 
 export interface VerifyRooms {
-  /** As the services do it, except that identity headers say nothing: here they come from strangers. */
+  /**
+   * As the services do it, except that identity headers say nothing, because they come from strangers, and neither does
+   * a client certificate, because it is the gateway's.
+   */
   authenticate: Authenticate
 }
 
-/** For a gateway's sub-request (nginx: auth_request), whatever the method of the request that it asks about. */
+/** For a gateway's sub-request, which may come with the method of the request that it asks about (Envoy), and a body. */
 export function verifyRoutes({ authenticate }: VerifyRooms): Route[] {
   return [
-    route('GET', VERIFY_PATH, {
+    route('ALL', VERIFY_PATH, {
       auth: open('the credential that it is asked about is the one that it is sent'),
       summary: 'Who a credential stands for, in headers; 403 without `permission`',
-      describes: { schemes: ['bearer', 'apiKey', 'mutualTLS'] },
+      describes: { schemes: ['bearer', 'apiKey'] },
       input: { query: verifyQuery },
       problems: ['unauthenticated', 'invalid_token', 'ambiguous_credentials', 'insufficient_permission'],
       async handle({ req, query: { permission } }) {
         const caller = await authenticate(req)
         if (!caller) throw new Problem('unauthenticated', 'There is no credential.')
         const { principal } = caller
+        // What is denied here is told to the audit as at a route with a guard.
+        const context = requestContext()
+        if (context) context.principal = principal
         if (permission !== undefined && !hasPermission(principal.permissions, permission)) {
           throw new Problem('insufficient_permission', `The permission ${permission} is missing.`, {
             extensions: { permission },

@@ -127,3 +127,14 @@ export async function noteUse(tx: Tx, used: ReadonlyMap<string, Date>): Promise<
     from unnest(${[...used.keys()]}::text[], ${[...used.values()]}::timestamptz[]) as u (id, at)
     where k.id = u.id and (k.last_used_at is null or k.last_used_at < u.at)`.execute(tx)
 }
+
+/** Removes the keys that ended more than so many days ago. How many. */
+export async function deleteEndedKeys(tx: Tx, days: number): Promise<number> {
+  const { numDeletedRows } = await tx
+    .deleteFrom('api_keys')
+    .where(
+      sql<boolean>`least(expires_at, revoked_at) < clock_timestamp() - make_interval(days => ${days}::int)`,
+    )
+    .executeTakeFirst()
+  return Number(numDeletedRows)
+}

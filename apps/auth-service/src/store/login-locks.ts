@@ -72,9 +72,10 @@ export async function deleteLocks(tx: Tx, keys: readonly Buffer[]): Promise<void
 
 /** Forgets what nobody has added to for `seconds`. How many there were. */
 export async function deleteOldLocks(tx: Tx, seconds: number): Promise<number> {
-  const { numDeletedRows } = await tx
-    .deleteFrom('login_locks')
-    .where('failed_at', '<', sql<Date>`clock_timestamp() - make_interval(secs => ${seconds})`)
-    .executeTakeFirst()
-  return Number(numDeletedRows)
+  // What is locked is being counted: waiting for it, with other rows held, could be waited for in turn.
+  const { numAffectedRows = 0n } = await sql`
+    delete from login_locks where key in (
+      select key from login_locks where failed_at < clock_timestamp() - make_interval(secs => ${seconds})
+      for update skip locked)`.execute(tx)
+  return Number(numAffectedRows)
 }

@@ -7,7 +7,7 @@ import type { NewUser, User } from './users.ts'
 type Tx = Transaction<Schema>
 
 /** Held by whoever changes who is an administrator, until its transaction ends; any number used for nothing else. */
-const ADMINS_LOCK = 5_022_817_604_331_992n
+const ADMINS_LOCK = 5_022_817_604_331_993n
 
 export interface UserFilter {
   limit: number

@@ -1,5 +1,4 @@
 import type { Transaction } from '@waybill/database'
-import { sql } from 'kysely'
 import type { Schema } from './schema.ts'
 
 type Tx = Transaction<Schema>
@@ -16,7 +15,7 @@ export async function listFormerHashes(tx: Tx, userId: string, count: number): P
   return rows.map((row) => row.password_hash)
 }
 
-/** Keeps `hash` as the newest that has been, notes the time of the change, and forgets all but the last `keep`. */
+/** Keeps `hash` as the newest that has been, and forgets all but the last `keep`. */
 export async function keepFormerHash(tx: Tx, userId: string, hash: string, keep: number): Promise<void> {
   await tx.insertInto('password_history').values({ user_id: userId, password_hash: hash }).execute()
   await tx
@@ -30,10 +29,5 @@ export async function keepFormerHash(tx: Tx, userId: string, hash: string, keep:
         .orderBy('id', 'desc')
         .limit(keep),
     )
-    .execute()
-  await tx
-    .updateTable('users')
-    .set({ password_changed_at: sql`clock_timestamp()` })
-    .where('id', '=', userId)
     .execute()
 }

@@ -8,14 +8,18 @@ type Tx = Transaction<Schema>
 /** Held by whoever writes a revocation until its transaction ends; any number that is used for nothing else will do. */
 const LOCK = 5_022_817_604_331_991n
 
-export interface NewRevocation {
+interface Revoked {
   kind: authService.Revocation['kind']
-  subject: string
   notBefore: Date | null
   expiresAt: Date
 }
 
-interface RevocationRow extends NewRevocation {
+export interface NewRevocations extends Revoked {
+  subjects: readonly string[]
+}
+
+interface RevocationRow extends Revoked {
+  subject: string
   /** A number of up to 19 digits, as text. */
   cursor: string
 }
@@ -29,14 +33,18 @@ export interface Revocable {
   issuedAt: Date
 }
 
-/** Appends to the feed. From here to the end of the transaction nobody else can. */
-export async function insertRevocation(tx: Tx, revocation: NewRevocation): Promise<void> {
-  const { kind, subject, notBefore, expiresAt } = revocation
+/** From here to the end of the transaction nobody else appends to the feed. */
+export async function lockRevocations(tx: Tx): Promise<void> {
   await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(tx)
-  await tx
-    .insertInto('revocations')
-    .values({ kind, subject, not_before: notBefore, expires_at: expiresAt })
-    .execute()
+}
+
+/** Appends to the feed, which the transaction has locked: in one statement, however many sessions a user has opened. */
+export async function insertRevocations(tx: Tx, revocations: NewRevocations): Promise<void> {
+  const { kind, subjects, notBefore, expiresAt } = revocations
+  await sql`
+    insert into revocations (kind, subject, not_before, expires_at)
+    select ${kind}, subject, ${notBefore}::timestamptz, ${expiresAt}::timestamptz
+    from unnest(${subjects}::text[]) as subject`.execute(tx)
 }
 
 /** Resolves when whoever was writing a revocation at this moment has committed it or given it up. */

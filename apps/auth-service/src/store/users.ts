@@ -82,7 +82,9 @@ export async function holdCredentials(tx: Tx, { id, passwordVersion }: Credentia
     .where('id', '=', id)
     .where('disabled_at', 'is', null)
     .where(sql<boolean>`password_changed_at = ${passwordVersion}::timestamptz`)
-    .forShare()
+    // The strongest lock that the hash, made anew, will need: two logins that both began with a weaker one would each
+    // wait for the other.
+    .forNoKeyUpdate()
     .executeTakeFirst()
   return row !== undefined
 }
@@ -98,15 +100,18 @@ export async function findPasswordHash(tx: Tx, id: string): Promise<string | und
   return row?.password_hash
 }
 
-/** Puts `next` in the place of the hash `kept`; false when another hash stands there by now. */
+/**
+ * Puts `next` in the place of the hash `kept`; false when another hash stands there by now. `isChange`: it is of another
+ * password, and not of the same one anew.
+ */
 export async function replacePasswordHash(
   tx: Tx,
   id: string,
-  { kept, next }: { kept: string; next: string },
+  { kept, next, isChange = false }: { kept: string; next: string; isChange?: boolean },
 ): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('users')
-    .set({ password_hash: next })
+    .set({ password_hash: next, ...(isChange && { password_changed_at: sql<Date>`clock_timestamp()` }) })
     .where('id', '=', id)
     .where('password_hash', '=', kept)
     .executeTakeFirst()

@@ -60,7 +60,9 @@ function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
   if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
   }
-  if (prefix !== '' && HOUSEKEEPING.has(path.slice(prefix.length))) {
+  // As the service behind would read it: Express minds neither case nor a slash at the end.
+  const read = path.slice(prefix.length).toLowerCase().replace(/\/+$/, '')
+  if (prefix !== '' && HOUSEKEEPING.has(read)) {
     throw new Problem('not_found', `There is no ${path} here.`)
   }
   return url.slice(prefix.length)

@@ -79,11 +79,13 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
       if (hit && hit.until > now()) return hit.caller
       known.delete(digest)
       if ((refused.get(digest) ?? 0) > now()) throw refusal()
-      let asked = pending.get(digest)
+      // Who comes after a revocation must not be answered with what was asked before it.
+      const question = `${revocationsSeen} ${digest}`
+      let asked = pending.get(question)
       if (!asked) {
         if (pending.size >= MAX_PENDING) throw unavailable('The issuer of API keys')
-        asked = ask(digest, new Secret(apiKey)).finally(() => pending.delete(digest))
-        pending.set(digest, asked)
+        asked = ask(digest, new Secret(apiKey)).finally(() => pending.delete(question))
+        pending.set(question, asked)
       }
       return asked
     },

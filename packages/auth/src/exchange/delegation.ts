@@ -87,7 +87,7 @@ export function delegate(request: DelegationRequest, rules: DelegationRules): To
   if (request.scope?.some((wanted) => intersectPermissions(held, [wanted]).length === 0)) {
     throw new GrantError('invalid_scope', 'More permissions were asked for than can be handed on.')
   }
-  const { iss: _iss, aud: _aud, iat: _iat, nbf: _nbf, exp: _exp, jti: _jti, ...kept } = subject
+  const { iss: _iss, aud: _aud, iat: _iat, nbf: _nbf, exp: _exp, jti, ...kept } = subject
   const workspaceId = request.workspaceId ?? subject.workspace_id
   return {
     claims: {
@@ -97,6 +97,7 @@ export function delegate(request: DelegationRequest, rules: DelegationRules): To
       client_id: actor,
       scope: granted.join(' '),
       ...(workspaceId !== undefined && { workspace_id: workspaceId }),
+      origin_jti: subject.origin_jti ?? jti,
       act: { sub: actor, ...(subject.act && { act: subject.act }) },
     },
     lifetimeSeconds,

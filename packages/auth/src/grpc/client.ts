@@ -65,16 +65,15 @@ export function createStamp({ self, token }: GrpcClientOptions): Interceptor {
             pass(outcome)
           },
         }
-        Promise.resolve(token?.()).then(
-          (authorization) => {
-            next(stamp(authorization), ending)
-          },
-          (error: unknown) => {
-            const failure = failureOf(asProblem(error))
-            span.end({ code: failure.code, failed: true })
-            listener.onReceiveStatus(failure)
-          },
-        )
+        const begin = async (): Promise<void> => {
+          next(stamp(await token?.()), ending)
+        }
+        // Whatever keeps the call from beginning ends it: no token, or an identity that metadata cannot hold.
+        begin().catch((error: unknown) => {
+          const failure = failureOf(asProblem(error))
+          span.end({ code: failure.code, failed: true })
+          listener.onReceiveStatus(failure)
+        })
       },
     })
   }

@@ -8,6 +8,7 @@ import { presentedIn } from '../presented.ts'
 import type { PresentedCredentials } from '../presented.ts'
 import { beginCall } from './call.ts'
 import type { Call } from './call.ts'
+import type { Ends } from './listener.ts'
 import type { RawHeaders } from './raw-headers.ts'
 import { failureOf } from './status.ts'
 
@@ -17,10 +18,10 @@ export interface GateOptions {
   credentials: { verify(presented: PresentedCredentials): Promise<Authenticated | undefined> }
   rawHeaders: RawHeaders
   /**
-   * Who the client certificate of that connection (`address:port`) proved the caller to be.
+   * Who the client certificate of that connection proved the caller to be.
    * @throws Problem invalid_token for a certificate that is not accepted
    */
-  peerOf(client: string): PeerIdentity | undefined
+  peerOf(connection: Ends): PeerIdentity | undefined
   log: Logger
   /** The longest that a call may take, in milliseconds. */
   timeoutMs: number
@@ -36,7 +37,7 @@ export function createGate(options: GateOptions): ServerInterceptor {
     const rawHeaders = options.rawHeaders.ofBeginningCall()
     const deadline = Number(inner.getDeadline())
     const call = beginCall({ name, rawHeaders, deadline, log: options.log, timeoutMs: options.timeoutMs })
-    const admit = () => identify(options, name, { rawHeaders, client: inner.getPeer() }, call)
+    const admit = () => identify(options, name, { rawHeaders, connection: inner.getConnectionInfo() }, call)
 
     const outer = new ServerInterceptingCall(inner, {
       start(next) {
@@ -92,12 +93,12 @@ export function failed(error: unknown, { context }: Pick<Call, 'context'>) {
 async function identify(
   options: GateOptions,
   name: string,
-  from: { rawHeaders: readonly string[]; client: string },
+  from: { rawHeaders: readonly string[]; connection: Ends },
   { context }: Call,
 ): Promise<void> {
   const guard = Object.hasOwn(options.guards, name) ? options.guards[name] : undefined
   if (!guard) throw new Error(`${name} has no guard`)
-  const peer = options.peerOf(from.client)
+  const peer = options.peerOf(from.connection)
   if (guard.open) return
   const caller = await options.credentials.verify(presentedIn(from.rawHeaders, peer))
   context.principal = caller?.principal

@@ -2,7 +2,7 @@ import { createServer as createPlainServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import { tlsContextOptions } from '@waybill/service-kit'
-import type { Tls } from '@waybill/service-kit'
+import type { Logger, Tls } from '@waybill/service-kit'
 
 export interface ListenerOptions {
   tls: Tls | undefined
@@ -11,13 +11,17 @@ export interface ListenerOptions {
   peerRefusal: ((socket: Socket) => string | undefined) | undefined
   /** Takes each connection that may stay. */
   accept: (socket: Socket) => void
+  log: Logger
 }
+
+/** Both ends of a connection: a client can have several from one port of its own, each to another address of ours. */
+export type Ends = Partial<Pick<Socket, 'localAddress' | 'localPort' | 'remoteAddress' | 'remotePort'>>
 
 export interface Listener {
   /** Rejects with the socket's error, EADDRINUSE for one. */
   listen(where: { host: string; port: number }): Promise<{ port: number }>
-  /** The open connection from that client, written `address:port`. */
-  connectionOf(client: string): Socket | undefined
+  /** The open connection between those ends. */
+  connectionOf(ends: Ends): Socket | undefined
   /** Takes no more connections; those that are open stay. Resolves when the last of them is closed. */
   close(): Promise<void>
   /** Ends those that are still open. */
@@ -30,18 +34,24 @@ const HANDSHAKE_LIMIT_MS = 10_000
  * The sockets below gRPC. They are ours and not those of @grpc/grpc-js, which cannot ask for a certificate without
  * requiring one and resumes sessions, which then count as authorised without any.
  */
-export function createListener({ tls, clientAuth, peerRefusal, accept }: ListenerOptions): Listener {
+export function createListener(options: ListenerOptions): Listener {
+  const { tls, clientAuth, peerRefusal, accept, log } = options
   const connections = new Map<string, Socket>()
   const handshakes = new Map<string, Socket>()
   const take = (socket: Socket): void => {
-    handshakes.delete(clientOf(socket))
+    handshakes.delete(nameOf(socket))
     follow(connections, socket)
     // An error is followed by 'close', which is what everybody here waits for.
     socket.on('error', () => undefined)
-    if (clientAuth === 'required' && peerRefusal?.(socket) !== undefined) socket.destroy()
-    else accept(socket)
+    const reason = clientAuth === 'required' ? peerRefusal?.(socket) : undefined
+    if (reason === undefined) {
+      accept(socket)
+      return
+    }
+    log.info({ reason }, 'a client was not let in')
+    socket.destroy()
   }
-  const server = tls ? createSecure(tls, clientAuth, take) : createPlainServer(take)
+  const server = tls ? createSecure(tls, options, take) : createPlainServer(take)
   if (tls) server.on('connection', (socket: Socket) => follow(handshakes, socket))
   return {
     async listen({ host, port }) {
@@ -50,7 +60,7 @@ export function createListener({ tls, clientAuth, peerRefusal, accept }: Listene
       })
       return { port: (server.address() as AddressInfo).port } // it listens on a port, not on a pipe
     },
-    connectionOf: (client) => connections.get(client),
+    connectionOf: (ends) => connections.get(nameOf(ends)),
     async close() {
       // A server that never listened says so, and is as closed as can be.
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -63,22 +73,21 @@ export function createListener({ tls, clientAuth, peerRefusal, accept }: Listene
   }
 }
 
-/** As @grpc/grpc-js writes the peer of a call. */
-function clientOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
-  return `${remoteAddress}:${remotePort}`
+function nameOf({ localAddress = '', localPort = 0, remoteAddress = '', remotePort = 0 }: Ends): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`
 }
 
 function follow(sockets: Map<string, Socket>, socket: Socket): void {
-  const client = clientOf(socket)
-  sockets.set(client, socket)
+  const name = nameOf(socket)
+  sockets.set(name, socket)
   socket.once('close', () => {
-    if (sockets.get(client) === socket) sockets.delete(client)
+    if (sockets.get(name) === socket) sockets.delete(name)
   })
 }
 
 function createSecure(
   tls: Tls,
-  clientAuth: ListenerOptions['clientAuth'],
+  { clientAuth, log }: ListenerOptions,
   take: (socket: Socket) => void,
 ): Server {
   const server = createTlsServer({
@@ -89,6 +98,9 @@ function createSecure(
     rejectUnauthorized: clientAuth === 'required',
   })
   server.on('secureConnection', take)
+  server.on('tlsClientError', ({ code }: NodeJS.ErrnoException) => {
+    log.info({ code }, 'a handshake failed')
+  })
   server.once(
     'close',
     tls.onSwap((material) => {

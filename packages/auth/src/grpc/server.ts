@@ -67,8 +67,8 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     rawHeaders,
     log,
     timeoutMs: config.REQUEST_TIMEOUT_MS,
-    peerOf(client) {
-      const socket = listener.connectionOf(client)
+    peerOf(ends) {
+      const socket = listener.connectionOf(ends)
       const peer = socket && peers?.peerOf(socket)
       // Since the handshake the certificate may have expired or its CA been removed.
       if (strict && !peer) throw new Problem('invalid_token', 'A client certificate is required.')
@@ -96,6 +96,7 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     accept: (socket) => {
       injector.injectConnection(socket)
     },
+    log,
   })
 
   let closed: Promise<void> | undefined

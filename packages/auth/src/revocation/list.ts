@@ -25,10 +25,13 @@ export interface RevocationListOptions {
 export interface RevocationList {
   /** @throws Problem invalid_token for what was revoked; unavailable when the feed has been silent too long */
   check(claims: AccessTokenClaims): void
-  /** @throws Problem unavailable when the feed has been silent for longer than is allowed */
+  /** @throws Problem unavailable before the feed was read once, and when it has been silent for longer than is allowed */
   assertHeard(): void
-  /** Follows the feed until `signal` aborts. Never rejects: a feed that is down is asked again, with pauses. */
-  follow(signal: AbortSignal): Promise<void>
+  /**
+   * Follows the feed until `signal` aborts. `tried` resolves when it has been read, or could not be, for the first time;
+   * neither rejects: a feed that is down is asked again, with pauses.
+   */
+  follow(signal: AbortSignal): { tried: Promise<void>; ended: Promise<void> }
 }
 
 const FIRST_RETRY_MS = 100
@@ -56,7 +59,29 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     return page.revocations.length > 0
   }
   const assertHeard = (): void => {
-    if (maxStaleMs > 0 && now() - heardAt > maxStaleMs) throw unavailable('The feed of revocations')
+    // Before the first page nobody here knows what was revoked while this process was not there.
+    const isStale = maxStaleMs > 0 && now() - heardAt > maxStaleMs
+    if (isStale || heardAt === Number.NEGATIVE_INFINITY) throw unavailable('The feed of revocations')
+  }
+
+  const follow = async (signal: AbortSignal, tried: () => void): Promise<void> => {
+    const isOver = (): boolean => signal.aborted
+    let retryMs = FIRST_RETRY_MS
+    while (!isOver()) {
+      try {
+        const hasNews = await listen(signal)
+        tried()
+        if (retryMs > FIRST_RETRY_MS) log?.info('the feed of revocations is back')
+        retryMs = FIRST_RETRY_MS
+        if (!hasNews) await pause(QUIET_MS, signal)
+      } catch (error) {
+        tried()
+        if (isOver()) return
+        if (retryMs === FIRST_RETRY_MS) log?.warn({ err: error }, 'the feed of revocations cannot be read')
+        await pause(retryMs, signal)
+        retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
+      }
+    }
   }
 
   return {
@@ -65,22 +90,9 @@ export function createRevocationList(options: RevocationListOptions): Revocation
       assertHeard()
       if (revoked.covers(claims)) throw invalidToken('The credential has been revoked.')
     },
-    async follow(signal) {
-      const isOver = (): boolean => signal.aborted
-      let retryMs = FIRST_RETRY_MS
-      while (!isOver()) {
-        try {
-          const hasNews = await listen(signal)
-          if (retryMs > FIRST_RETRY_MS) log?.info('the feed of revocations is back')
-          retryMs = FIRST_RETRY_MS
-          if (!hasNews) await pause(QUIET_MS, signal)
-        } catch (error) {
-          if (isOver()) return
-          if (retryMs === FIRST_RETRY_MS) log?.warn({ err: error }, 'the feed of revocations cannot be read')
-          await pause(retryMs, signal)
-          retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
-        }
-      }
+    follow(signal) {
+      const tried = Promise.withResolvers<void>()
+      return { tried: tried.promise, ended: follow(signal, tried.resolve) }
     },
   }
 }

@@ -1,4 +1,5 @@
 import type { authService } from '@waybill/contracts'
+import type { Logger } from '@waybill/service-kit'
 import type { AccessTokenClaims } from '../token/claims.ts'
 
 type Revocation = authService.Revocation
@@ -19,12 +20,17 @@ export interface RevokedSet {
   covers(claims: AccessTokenClaims): boolean
 }
 
+export interface RevokedSetOptions {
+  capacity: number
+  graceSeconds: number
+  log?: Logger | undefined
+}
+
 /**
  * At most `capacity` revocations. One is forgotten once no token that it speaks of can live any more; `graceSeconds` are
  * waited beyond that, since clocks differ. When there is no room, the one that would be forgotten first goes.
  */
-export function createRevokedSet(options: { capacity: number; graceSeconds: number }): RevokedSet {
-  const { capacity, graceSeconds } = options
+export function createRevokedSet({ capacity, graceSeconds, log }: RevokedSetOptions): RevokedSet {
   const sets: Record<Revocation['kind'], Map<string, Entry>> = {
     session: new Map(),
     token: new Map(),
@@ -40,11 +46,16 @@ export function createRevokedSet(options: { capacity: number; graceSeconds: numb
       for (const [id, { expiresAt }] of set) if (expiresAt + graceSeconds <= nowSeconds) set.delete(id)
     }
   }
-  const makeRoom = (): void => {
+  const makeRoom = (nowSeconds: number): void => {
+    prune(nowSeconds)
+    if (size() < capacity) return
     const all = Object.values(sets).flatMap((set) => [...set].map(([id, entry]) => ({ set, id, entry })))
     all.sort((left, right) => left.entry.expiresAt - right.entry.expiresAt)
     // A tenth at once, so that the sorting is not done for each one that comes.
-    for (const { set, id } of all.slice(0, Math.ceil(capacity / 10))) set.delete(id)
+    const forgotten = all.slice(0, Math.ceil(capacity / 10))
+    for (const { set, id } of forgotten) set.delete(id)
+    // What was revoked is believed again from here: nobody may find that out by accident.
+    log?.warn({ forgotten: forgotten.length }, 'more is revoked than REVOCATION_LIST_SIZE lets be kept')
   }
 
   return {
@@ -56,14 +67,15 @@ export function createRevokedSet(options: { capacity: number; graceSeconds: numb
       if (expiresAt + graceSeconds <= nowSeconds) return
       const set = sets[kind]
       const known = set.get(id)
-      if (!known && size() >= capacity) makeRoom()
+      if (!known && size() >= capacity) makeRoom(nowSeconds)
       set.set(id, {
         notBefore: Math.max(notBefore, known?.notBefore ?? 0),
         expiresAt: Math.max(expiresAt, known?.expiresAt ?? 0),
       })
     },
-    covers({ principal, sub, iat, jti, sid, key_id: keyId }) {
+    covers({ principal, sub, iat, jti, origin_jti: origin, sid, key_id: keyId }) {
       if (sets.token.has(jti)) return true
+      if (origin !== undefined && sets.token.has(origin)) return true
       if (sid !== undefined && sets.session.has(sid)) return true
       if (keyId !== undefined && sets.api_key.has(keyId)) return true
       return principal === 'user' && iat < (sets.user.get(sub)?.notBefore ?? 0)

@@ -30,6 +30,8 @@ const claimsSchema = z.object({
   tenant_id: text.optional(),
   workspace_id: text.optional(),
   act: actor.optional(),
+  /** The `jti` of the token at the beginning of the chain: when that one is revoked, so are all that were made from it. */
+  origin_jti: text.optional(),
   /** The API key that the user came with at the first service; then there is no session. */
   key_id: text.optional(),
   tier: text.optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from '../endpoint.ts'
-import { newPassword, password, permission, printable, tierName } from './fields.ts'
+import { id, newPassword, password, permission, printable, tierName } from './fields.ts'
 
 const service = 'auth-service' as const
 
@@ -139,7 +139,7 @@ export const revokeSession = endpoint({
   method: 'DELETE',
   path: '/auth/sessions/:session_id',
   summary: 'End one session of the user',
-  params: z.object({ session_id: z.string().min(1).max(64) }),
+  params: z.object({ session_id: id }),
   status: 204,
 })
 

@@ -12,7 +12,7 @@ export const managedUser = account.extend({
   locked_until: z.iso.datetime().nullable(),
 })
 
-const userParams = z.object({ user_id: z.string().min(1).max(64) })
+const userParams = z.object({ user_id: id })
 
 export const listUsers = endpoint({
   service,
@@ -208,9 +208,9 @@ export const audit = endpoint({
   query: z.strictObject({
     after: z.coerce.number().int().min(0).optional(),
     limit: z.coerce.number().int().min(1).max(1000).default(100),
-    action: z.string().min(1).max(100).optional(),
+    action: printable.min(1).max(100).optional(),
     /** `user:<id>` or `service:<name>`: whoever did it or for whom it was done. */
-    subject: z.string().min(1).max(256).optional(),
+    subject: printable.min(1).max(256).optional(),
     outcome: z.enum(['intent', 'success', 'denied', 'failure']).optional(),
   }),
   output: auditPage,

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 
 /** Letters that can be seen: a control character in a name is a mistake or an attack on whoever prints it. */
-export const printable = z.string().regex(/^\P{Cc}*$/u, 'must not hold control characters')
+export const printable = z
+  .string()
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'must not hold control characters, nor half a character (a lone surrogate)')
 
 /** Not truncated at any length, so longer ones are refused: hashing them would be work for nothing. In characters. */
 const MAX_PASSWORD_CHARS = 1024
@@ -28,7 +30,7 @@ export type Tier = (typeof TIERS)[number]
 /** A page of a list, and where the next one begins. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().min(1).max(256).optional(),
+  cursor: printable.min(1).max(256).optional(),
 }
 export const page = <Item extends z.ZodType>(item: Item) =>
   z.object({ items: z.array(item), next_cursor: z.string().nullable() })
