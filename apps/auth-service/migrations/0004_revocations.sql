@@ -2,7 +2,7 @@
 -- under an advisory lock that is held to the commit, so that cursors become visible in their order and none is skipped.
 create table revocations (
   cursor bigint generated always as identity primary key,
-  kind text not null check (kind in ('session', 'token', 'api_key', 'user')),
+  kind text not null check (kind in ('session', 'token', 'api_key', 'api_key_changed', 'user', 'signing_key')),
   subject text not null,
   -- For a user: the tokens that were issued before.
   not_before timestamptz check ((not_before is not null) = (kind = 'user')),

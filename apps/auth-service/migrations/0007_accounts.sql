@@ -28,6 +28,11 @@ create policy sessions_admin_end on sessions for update to :"user_role"
     and (select string_to_array(current_setting('waybill.permissions', true), ' ')) && array['*', 'auth.*', 'auth.admin']);
 create policy revocations_admin on revocations for insert to :"user_role"
   with check ((select string_to_array(current_setting('waybill.permissions', true), ' ')) && array['*', 'auth.*', 'auth.admin']);
+-- So that a change of a user can be put later than the one before it.
+grant select (kind, subject, not_before) on revocations to :"user_role";
+create policy revocations_admin_see on revocations for select to :"user_role"
+  using (kind = 'user'
+    and (select string_to_array(current_setting('waybill.permissions', true), ' ')) && array['*', 'auth.*', 'auth.admin']);
 
 -- The hashes that a user had before, so that none of the last few is chosen again.
 create table password_history (

@@ -29,4 +29,4 @@ create policy api_keys_own on api_keys to :"user_role"
   with check (user_id = (select nullif(current_setting('waybill.user_id', true), '')));
 
 create policy revocations_own_key on revocations for insert to :"user_role"
-  with check (kind = 'api_key' and exists (select from api_keys k where k.id = subject));
+  with check (kind in ('api_key', 'api_key_changed') and exists (select from api_keys k where k.id = subject));

@@ -14,7 +14,7 @@ export const accountsEnv = {
   PASSWORD_POLICY: env
     .choice(['asvs', 'seed'], 'asvs')
     .describe(
-      'asvs: length, no common password, no name; seed: that, and upper case, lower case, digit and special character',
+      'asvs: length, 4 different characters, no common password, no name; seed: that, and upper case, lower case, digit and special character',
     ),
   PASSWORD_MIN_LENGTH: env
     .int({ min: 8, max: 64, default: 8 })
@@ -48,7 +48,9 @@ export const accountsEnv = {
     .describe('After how long without a wrong password all are forgotten, in seconds'),
   API_KEYS_PER_USER: env
     .int({ min: 1, max: 10_000, default: 20 })
-    .describe('API keys that one user may have at a time'),
+    .describe(
+      'API keys that one user may have at a time; as many that are being rotated may work beside them',
+    ),
   API_KEYS_KEPT_DAYS: env
     .int({ min: 1, max: 3650, default: 90 })
     .describe('For how long an API key is still listed after its end, in days'),

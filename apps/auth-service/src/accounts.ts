@@ -4,7 +4,6 @@ import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { ATTRIBUTE, countEvent, METRIC } from '@waybill/telemetry'
 import type { Limits } from './limits.ts'
-import { judged } from './lockout.ts'
 import type { Lockout } from './lockout.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { Passwords } from './passwords.ts'
@@ -23,10 +22,11 @@ interface Registration {
 
 export interface Accounts {
   /**
-   * A new user, of the role user.
+   * A new user, of the role user. `admit` is asked before anything is done for a registration that could be one: its
+   * password passes the policy.
    * @throws Problem validation_failed for a poor password; conflict when the username or the e-mail address is taken
    */
-  register(registration: Registration): Promise<User>
+  register(registration: Registration, admit: () => Promise<void>): Promise<User>
   /**
    * A new session for the user of that username or e-mail address.
    * @throws Problem invalid_credentials, the same whether there is such a user or not, and whether it is disabled, the
@@ -50,8 +50,9 @@ export interface AccountsOptions {
 export function createAccounts(options: AccountsOptions): Accounts {
   const { database, passwords, policy, sessions, limits, lockout } = options
   return {
-    async register({ username, email, password, fullName = null }) {
+    async register({ username, email, password, fullName = null }, admit) {
       policy.require(password, { username, email }, 'password')
+      await admit()
       const passwordHash = await passwords.hash(password)
       try {
         return await database.withoutPrincipal(async (tx) => {
@@ -76,12 +77,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
       // Asked of nobody too, and compared with nothing where it is locked: every way takes as long.
       const isAllowed = attempt.admitted && (await limits.allowsAttempt(user?.id ?? 'nobody'))
       const kept = isAllowed && user?.disabledAt === null ? user.passwordHash : undefined
-      const isRight = await judged(attempt, () => passwords.matches(kept, password))
+      const isRight = await passwords.matches(kept, password)
       if (!attempt.admitted) {
         await recordFailure(database, user, 'locked')
         throw locked(attempt.retrySeconds)
       }
       if (!isRight || !user || kept === undefined) {
+        // Before the answer, and also where nothing was compared because the allowance under both names is spent: a name
+        // that does not lock would tell that it is one of two.
+        await attempt.fail()
         await recordFailure(database, user)
         throw wrongPassword('The name or the password is wrong.')
       }

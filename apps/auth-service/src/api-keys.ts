@@ -11,12 +11,12 @@ import type { Revocations } from './revocations.ts'
 import {
   countLiveKeys,
   deleteEndedKeys,
-  expireKey,
   findKeyByHash,
   findLiveKey,
   insertKey,
   listKeys,
   lockKeysOf,
+  replaceKey,
   revokeKey,
 } from './store/api-keys.ts'
 import type { ApiKeyRow } from './store/api-keys.ts'
@@ -41,7 +41,10 @@ export interface ApiKeys {
   list(principal: UserPrincipal): Promise<ApiKeyRow[]>
   /** Ends a key of the principal. @throws Problem not_found when it has none such that lives */
   revoke(principal: UserPrincipal, id: string): Promise<void>
-  /** A successor with the same name, permissions and life; the key itself ends after `overlapSeconds`. */
+  /**
+   * A successor with the same name, permissions and life, in the place of the key, which ends after `overlapSeconds`.
+   * @throws Problem conflict when it has a successor already, or too many that have one still work
+   */
   rotate(principal: UserPrincipal, id: string, overlapSeconds: number): Promise<CreatedKey>
   /** What a key allows at this moment. */
   resolve: ResolveKey
@@ -53,7 +56,7 @@ export interface ApiKeysOptions {
   database: Database<Schema>
   revocations: Pick<Revocations, 'record'>
   keyUse: Pick<KeyUse, 'note'>
-  /** How many keys one user may have at a time. */
+  /** How many keys one user may have at a time, and how many that have a successor may work beside them. */
   perUser: number
   /** For how many days after its end a key is still listed. */
   keptDays: number
@@ -87,15 +90,23 @@ export function createApiKeys({ database, revocations, keyUse, perUser, keptDays
     return true
   }
   const refuseTooMany = async (tx: Transaction<Schema>, userId: string): Promise<void> => {
-    await lockKeysOf(tx, userId)
-    if ((await countLiveKeys(tx, userId)) < perUser) return
+    if ((await countLiveKeys(tx, userId)).standing < perUser) return
     throw new Problem('conflict', `You have ${perUser} API keys already. Revoke one first.`)
+  }
+  /** A successor takes the place of its key. What it could add is the key beside it, so those are counted. */
+  const refuseTooManyReplaced = async (tx: Transaction<Schema>, userId: string): Promise<void> => {
+    if ((await countLiveKeys(tx, userId)).replaced < perUser) return
+    throw new Problem(
+      'conflict',
+      `${perUser} of your API keys are in their overlap already. Rotate without one (overlap_seconds 0), or revoke one of them.`,
+    )
   }
 
   return {
     create: (principal, { name, permissions, days }) =>
       database.withPrincipal(principal, async (tx) => {
         await refuseBeyondOwn(tx, principal, permissions)
+        await lockKeysOf(tx, principal.userId)
         await refuseTooMany(tx, principal.userId)
         const key = await issue(tx, principal, { name, permissions, seconds: days * DAY_SECONDS })
         await record(tx, 'api_key.create', key.id, { permissions: key.permissions })
@@ -112,14 +123,19 @@ export function createApiKeys({ database, revocations, keyUse, perUser, keptDays
 
     rotate: (principal, id, overlapSeconds) =>
       database.withPrincipal(principal, async (tx) => {
-        await refuseTooMany(tx, principal.userId)
+        await lockKeysOf(tx, principal.userId)
         const old = await findLiveKey(tx, id)
         if (!old) throw noSuchKey()
+        if (old.replacedAt) throw new Problem('conflict', 'This API key has a successor. Rotate that one.')
+        if (overlapSeconds > 0) await refuseTooManyReplaced(tx, principal.userId)
         await refuseBeyondOwn(tx, principal, old.permissions)
         const seconds = Math.round((old.expiresAt.getTime() - old.createdAt.getTime()) / 1000)
         const key = await issue(tx, principal, { ...old, seconds })
-        if (overlapSeconds > 0) await expireKey(tx, id, overlapSeconds)
-        else await end(tx, id)
+        if (overlapSeconds > 0) {
+          await replaceKey(tx, id, overlapSeconds)
+          // Who has asked about it believes that it lives longer.
+          await revocations.record(tx, 'api_key_changed', id)
+        } else await end(tx, id)
         await record(tx, 'api_key.rotate', id, { successor: key.id, overlap_seconds: overlapSeconds })
         return key
       }),

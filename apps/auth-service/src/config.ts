@@ -51,7 +51,7 @@ export const configSchema = z
       .describe('Attempts to log in from one address; 0 is four times LOGIN_LIMIT_PER_MINUTE'),
     REGISTRATION_LIMIT_PER_HOUR: env
       .int({ min: 1, max: 1_000_000, default: 3 })
-      .describe('Accounts tried to be made from one address'),
+      .describe('Accounts tried to be made from one address, with a password that could be taken'),
     CLIENT_FAILURES_PER_MINUTE: env
       .int({ min: 1, max: 1_000_000, default: 60 })
       .describe(

@@ -7,6 +7,7 @@ import { USER_CLIENT_ID } from './access-tokens.ts'
 import type { Client } from './grants.ts'
 import type { HeldSessions } from './held-sessions.ts'
 import type { HeldSession } from './store/held-sessions.ts'
+import { isOfPlatform } from './subjects.ts'
 import type { Subjects } from './subjects.ts'
 
 /** Tells a service what a credential is worth at this moment (RFC 7662). */
@@ -23,6 +24,8 @@ const INACTIVE = { active: false } as const
 export function createIntrospection({ subjects, heldSessions, issuer }: IntrospectionOptions): Introspect {
   return async (client, token) => {
     const text = token.reveal()
+    const isUsers = text.startsWith('rt_') || text.startsWith('wb_')
+    if (isUsers && !isOfPlatform(client.name)) return INACTIVE
     // Each kind has its own beginning, so what a hint says makes no difference.
     if (text.startsWith('rt_')) {
       const held = await heldSessions.find(token)

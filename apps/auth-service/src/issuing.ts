@@ -89,20 +89,24 @@ export function createIssuing(options: IssuingOptions): Issuing {
     registry: createClientRegistry(config.SERVICE_CLIENTS, database),
     issuer: {
       jwks: () => Promise.resolve({ keys: keyring.published() }),
-      revocations: (cursor, signal) =>
-        revocations.after(cursor, cursor === undefined ? 0 : FEED_WAIT_SECONDS, signal),
+      async revocations(cursor, signal) {
+        const page = await revocations.after(cursor, cursor === undefined ? 0 : FEED_WAIT_SECONDS, signal)
+        // Another instance may have done it, and this one would go on signing with that key.
+        if (page.revocations.some(({ kind }) => kind === 'signing_key')) await keyring.reload()
+        return page
+      },
       introspect: (apiKey) => introspect({ name }, apiKey),
     },
     accessTokenFor: (session) => userToken(session, forUsers),
   }
 }
 
-function keyringOf({ config, database, log, now }: IssuingOptions): Keyring {
+function keyringOf({ config, database, revocations, log, now }: IssuingOptions): Keyring {
   const shared = sharedKeyOf(config)
   if (shared) return createSharedKeyring(shared, now)
   const encryptionKey = Buffer.from(config.SIGNING_KEY_ENCRYPTION_KEY.reveal(), 'base64')
   const rotation = createKeyRotation({
-    ...{ database, encryptionKey },
+    ...{ database, encryptionKey, revocations },
     rules: {
       rotationSeconds: config.SIGNING_KEY_ROTATION_HOURS * HOUR_SECONDS,
       publishSeconds: config.SIGNING_KEY_PUBLISH_SECONDS,

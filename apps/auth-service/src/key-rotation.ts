@@ -3,6 +3,7 @@ import type { Database, Transaction } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { Principal } from '@waybill/service-kit'
 import { ITSELF } from './principals.ts'
+import type { Revocations } from './revocations.ts'
 import { generateSealedKey } from './signing-key.ts'
 import { changeKey, destroyKey, insertKey, listKeys, lockKeys, removeKey } from './store/keys.ts'
 import type { SealedKey } from './store/keys.ts'
@@ -22,6 +23,7 @@ export interface KeyRules {
 export interface KeyRotationOptions {
   database: Database<Schema>
   encryptionKey: Buffer
+  revocations: Pick<Revocations, 'record'>
   rules: KeyRules
 }
 
@@ -39,7 +41,8 @@ export interface KeyRotation {
   revoke(kid: string): Promise<void>
 }
 
-export function createKeyRotation({ database, encryptionKey, rules }: KeyRotationOptions): KeyRotation {
+export function createKeyRotation(options: KeyRotationOptions): KeyRotation {
+  const { database, encryptionKey, revocations, rules } = options
   const list = () => database.withoutPrincipal(listKeys, { readOnly: true })
 
   /** Where a key is missing it is made: there always is one that signs and one that comes after it. */
@@ -121,6 +124,7 @@ export function createKeyRotation({ database, encryptionKey, rules }: KeyRotatio
         if (key.state === 'revoked') throw new Problem('conflict', 'The signing key is revoked already.')
         await destroyKey(tx, kid)
         await complete(tx, await listKeys(tx))
+        await revocations.record(tx, 'signing_key', kid)
         await recordAudit(tx, {
           action: 'signing_key.revoke',
           resource: `signing_key/${kid}`,

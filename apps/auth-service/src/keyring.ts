@@ -36,6 +36,8 @@ export interface Keyring extends KeySource {
   sign(grant: TokenGrant, times?: IssueTimes): Promise<IssuedToken>
   /** The public halves, for others to verify with. */
   published(): PublishedJwk[]
+  /** Reads the keys anew: another instance has changed them. */
+  reload(): Promise<void>
   /** Every key with its state. */
   list(): Promise<KeyFacts[]>
   /** Makes the next key the current one. @throws Problem conflict */
@@ -99,6 +101,7 @@ export function createKeyring({ rotation, encryptionKey, log, reloadMs, now }: K
       return keys.get(kid)?.verification
     },
     holds: (kid) => keys.has(kid),
+    reload: reloadAfterChange,
     list: () => rotation.list(),
     async rotate() {
       await rotation.rotate()
@@ -125,6 +128,7 @@ export function createSharedKeyring(key: KeySource & { signing: SigningKey }, no
     find: (kid) => key.find(kid),
     holds: (kid) => key.holds?.(kid) ?? true,
     start: () => Promise.resolve(),
+    reload: () => Promise.resolve(),
     sign: (grant, times) => signAt(key.signing, grant, { decidedAt: now() / 1000, ...times }),
     published: () => [],
     list: () => Promise.resolve([]),

@@ -11,7 +11,7 @@ export interface Limits {
    * names they are.
    */
   allowsAttempt(userId: string): Promise<boolean>
-  /** Counts an attempt to register. */
+  /** Counts an attempt to register that neither its form nor the password policy refuses. */
   register(address: string): Promise<Quota[]>
   /** Counts a request of which the service did not prove who it is. */
   clientFailure(address: string): Promise<Quota>

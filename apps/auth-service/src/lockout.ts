@@ -4,27 +4,30 @@ import type { Secret } from '@waybill/service-kit'
 import { comparableName } from './account-name.ts'
 import { addressBlock } from '@waybill/service-kit'
 import {
-  countAttempt,
+  countFailure,
   deleteLocks,
   deleteOldLocks,
   listLocks,
   lockedForSeconds,
-  takeBackFailure,
 } from './store/login-locks.ts'
 import type { LockRule } from './store/login-locks.ts'
 import type { Schema } from './store/schema.ts'
 
-/** One attempt to prove a password, counted as a failure until it is said to have succeeded, or not to have been made. */
+/** One attempt to prove a password, which counts by what comes of it: nothing when it was not compared (503). */
 export type Attempt =
-  | { admitted: true; succeed(): Promise<void>; withdraw(): Promise<void> }
+  | { admitted: true; succeed(): Promise<void>; fail(): Promise<void> }
   | { admitted: false; retrySeconds: number }
 
 /**
  * Locks that grow with wrong passwords and pass by themselves: per name, whether anybody has it or not, and per address.
  * Kept in the database, so that a restart forgets none, by HMAC: what was typed as a name may have been a password.
+ *
+ * Only failures lead to a lock, so no number of right passwords at once does. The price: of wrong ones at once, those that
+ * were let in before the lock are heard out. How many there can be is bounded before any is heard, by
+ * LOGIN_LIMIT_PER_MINUTE for a name, and each of them makes the lock longer.
  */
 export interface Lockout {
-  /** Counts an attempt to log in, unless the name or the address is locked. */
+  /** Admits an attempt to log in, unless the name or the address is locked. */
   attempt(name: string, address: string): Promise<Attempt>
   /** The same for a user who is logged in and changes the password: what others do to the name is no hindrance. */
   attemptAsUser(userId: string, address: string): Promise<Attempt>
@@ -66,23 +69,17 @@ export function createLockout({ database, encryptionKey, byName, byAddress }: Lo
 
   const attempt = async (account: Buffer, address: string): Promise<Attempt> => {
     const place = keyOf('address', addressBlock(address))
-    const retrySeconds = await database.withoutPrincipal(async (tx) => {
-      // The address first: one that is locked spends nobody's attempts.
-      if (!(await countAttempt(tx, place, byAddress))) return Math.max(1, await lockedForSeconds(tx, place))
-      if (!(await countAttempt(tx, account, byName))) return Math.max(1, await lockedForSeconds(tx, account))
-      return undefined
+    const retrySeconds = await database.withoutPrincipal((tx) => lockedForSeconds(tx, [place, account]), {
+      readOnly: true,
     })
-    if (retrySeconds !== undefined) return { admitted: false, retrySeconds }
+    if (retrySeconds > 0) return { admitted: false, retrySeconds }
     return {
       admitted: true,
-      succeed: () =>
+      succeed: () => database.withoutPrincipal((tx) => deleteLocks(tx, [account])),
+      fail: () =>
         database.withoutPrincipal(async (tx) => {
-          await takeBackFailure(tx, place)
-          await deleteLocks(tx, [account])
-        }),
-      withdraw: () =>
-        database.withoutPrincipal(async (tx) => {
-          for (const key of [place, account]) await takeBackFailure(tx, key)
+          await countFailure(tx, place, byAddress)
+          await countFailure(tx, account, byName)
         }),
     }
   }
@@ -91,7 +88,7 @@ export function createLockout({ database, encryptionKey, byName, byAddress }: Lo
     attempt: (name, address) => attempt(nameKey(name), address),
     attemptAsUser: (userId, address) => attempt(keyOf('user', userId), address),
     async countFailure(name) {
-      await database.withoutPrincipal((tx) => countAttempt(tx, nameKey(name), byName))
+      await database.withoutPrincipal((tx) => countFailure(tx, nameKey(name), byName))
     },
     unlock: (tx, user) => deleteLocks(tx, keysOf(user)),
     async lockedUntil(users) {
@@ -112,16 +109,5 @@ export function createLockout({ database, encryptionKey, byName, byAddress }: Lo
       database.withoutPrincipal((tx) =>
         deleteOldLocks(tx, Math.max(byName.forgetSeconds, byAddress.forgetSeconds)),
       ),
-  }
-}
-
-/** What `compare` says; where it cannot say (503), nothing was tried, and nothing is counted. */
-export async function judged(attempt: Attempt, compare: () => Promise<boolean>): Promise<boolean> {
-  try {
-    return await compare()
-  } catch (error) {
-    // If that fails too it stays counted, which is the safe side.
-    if (attempt.admitted) await attempt.withdraw().catch(() => undefined)
-    throw error
   }
 }

@@ -3,7 +3,6 @@ import type { Database } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { locked, wrongPassword } from './accounts.ts'
-import { judged } from './lockout.ts'
 import type { Lockout } from './lockout.ts'
 import { refusedPassword } from './password-policy.ts'
 import type { PasswordPolicy } from './password-policy.ts'
@@ -55,12 +54,13 @@ export function createPasswordChange(options: PasswordChangeOptions): PasswordCh
     const kept = attempt.admitted
       ? await database.withoutPrincipal((tx) => findPasswordHash(tx, userId), { readOnly: true })
       : undefined
-    const isRight = await judged(attempt, () => passwords.matches(kept, current))
+    const isRight = await passwords.matches(kept, current)
     if (!attempt.admitted) {
       await recordDenial(database, userId)
       throw locked(attempt.retrySeconds)
     }
     if (!isRight || kept === undefined || !user) {
+      await attempt.fail()
       if (user) await lockout.countFailure(user.username)
       await recordDenial(database, userId)
       throw wrongPassword('The current password is wrong.')

@@ -1,7 +1,7 @@
 import { Problem } from '@waybill/service-kit'
 import { createCommonPasswords, folded } from './common-passwords.ts'
 
-/** `asvs`: length and what everybody tries (OWASP ASVS 5.0, 6.2). `seed`: that, and four kinds of character. */
+/** `asvs`: length and what everybody guesses (OWASP ASVS 5.0, 6.2). `seed`: that, and four kinds of character. */
 export type PolicyName = 'asvs' | 'seed'
 
 export interface PasswordPolicy {
@@ -23,6 +23,13 @@ export interface PasswordPolicyOptions {
 /** A name as short as this stands in many good passwords by chance. */
 const SHORTEST_CONTEXT_WORD = 4
 
+/**
+ * Of different characters, in any password. This is about what is guessed first (ASVS 6.2.4), and asks for no kind of
+ * character (6.2.5): `aaaaaaaa` is as long as it must be, stands in no list in all its lengths and letters, and costs
+ * whoever guesses one attempt.
+ */
+const LEAST_VARIETY = 4
+
 const COMPOSITION: readonly [RegExp, string][] = [
   [/\p{Lu}/u, 'must have an upper case letter'],
   [/\p{Ll}/u, 'must have a lower case letter'],
@@ -40,6 +47,7 @@ export function createPasswordPolicy(options: PasswordPolicyOptions): PasswordPo
       const missing = COMPOSITION.find(([pattern]) => !pattern.test(password))
       if (missing) return missing[1]
     }
+    if (varietyOf(password) < LEAST_VARIETY) return `must have at least ${LEAST_VARIETY} different characters`
     if (common.includes(password)) return 'is one of the most common passwords'
     const words = [owner.email, owner.username, owner.email.split('@')[0] ?? '', ...contextWords]
     return lengthOf(without(folded(password), words)) < Math.min(minLength, MIN_REST)
@@ -70,6 +78,11 @@ function without(password: string, words: readonly string[]): string {
     .map(folded)
     .filter((word) => word.length >= SHORTEST_CONTEXT_WORD)
     .reduce((rest, word) => rest.replaceAll(word, ''), password)
+}
+
+/** How many different characters a password has; a wide letter is the letter. */
+function varietyOf(password: string): number {
+  return new Set(password.normalize('NFKC')).size
 }
 
 function lengthOf(password: string): number {

@@ -6,6 +6,7 @@ import type { Logger } from '@waybill/service-kit'
 import { createRevocationWatch } from './revocation-watch.ts'
 import {
   insertRevocations,
+  insertUserRevocation,
   isRevoked,
   lockRevocations,
   findUserAtIssue,
@@ -14,7 +15,8 @@ import {
 } from './store/revocations.ts'
 import type { Schema } from './store/schema.ts'
 
-type Kind = authService.Revocation['kind']
+/** What is told of by its id alone. */
+type Kind = Exclude<authService.Revocation['kind'], 'user'>
 
 /** A user, as its tokens describe it. */
 export interface TokenUser {
@@ -25,11 +27,11 @@ export interface TokenUser {
   earliestIssue: number
 }
 
-/** A revocation that is written and not yet committed. */
+/** A revocation of what a user was issued, written and not yet committed. */
 export interface Recorded {
   /**
-   * To be called last in the transaction of a user's revocation: whoever is issued a token meanwhile still gets it by
-   * what is about to change, and it must not be later than the moment that was written.
+   * To be called last in the transaction: whoever is issued a token meanwhile still gets it by what is about to change,
+   * and it must not be later than the moment that was written.
    * @throws Problem unavailable, so that nothing changes, when that took too long
    */
   refuseLate(): void
@@ -39,9 +41,14 @@ export interface Recorded {
 export interface Revocations {
   /**
    * Tells every service, once `tx` is committed, to believe no more: the tokens of sessions, single tokens, those of API
-   * keys, or those of users issued until now. In the transaction of the change itself, last in it but for the audit.
+   * keys, or what a signing key has signed. In the transaction of the change itself, last in it but for the audit.
    */
-  record(tx: Transaction<Schema>, kind: Kind, id: string | readonly string[]): Promise<Recorded>
+  record(tx: Transaction<Schema>, kind: Kind, id: string | readonly string[]): Promise<void>
+  /**
+   * As `record`, for all that a user was issued until now. Each comes later than the one before it, by a second at least.
+   * @throws Problem unavailable, so that nothing changes, when so many came that new tokens would seem to be from the future
+   */
+  recordUser(tx: Transaction<Schema>, userId: string): Promise<Recorded>
   /** Those after `cursor`, or all in force; waits up to `waitSeconds` for the first, and gives up with `signal`. */
   after(
     cursor: string | undefined,
@@ -80,6 +87,8 @@ const USER_MARGIN_SECONDS = 2
 export function createRevocations(options: RevocationsOptions): Revocations {
   const { database, log, lifetimeSeconds, now } = options
   const marginSeconds = Math.min(USER_MARGIN_SECONDS, options.skewSeconds)
+  // The other half of the tolerance is for clocks that do differ.
+  const aheadSeconds = Math.max(marginSeconds, Math.floor(options.skewSeconds / 2))
   const watch = createRevocationWatch({ database, log, now })
 
   const read = (cursor = '0'): Promise<authService.RevocationPage> =>
@@ -97,23 +106,33 @@ export function createRevocations(options: RevocationsOptions): Revocations {
       { readOnly: true },
     )
 
+  const expiryAt = (nowMs: number): Date => new Date(nowMs + lifetimeSeconds * 1000)
+
   return {
     async record(tx, kind, id) {
       await lockRevocations(tx)
+      await insertRevocations(tx, { kind, subjects: [id].flat(), expiresAt: expiryAt(now()) })
+      watch.expect()
+    },
+
+    async recordUser(tx, userId) {
+      await lockRevocations(tx)
       // Not before the lock, which may have been waited for.
-      const nowSeconds = now() / 1000
-      const notBefore = kind === 'user' ? new Date((Math.ceil(nowSeconds) + marginSeconds) * 1000) : null
-      const expiresAt = new Date((nowSeconds + lifetimeSeconds) * 1000)
-      await insertRevocations(tx, { kind, subjects: [id].flat(), notBefore, expiresAt })
+      const nowMs = now()
+      const atMs = Math.ceil(nowMs / 1000) * 1000
+      const earliest = new Date(atMs + marginSeconds * 1000)
+      const notBefore = await insertUserRevocation(tx, {
+        ...{ userId, notBefore: earliest, expiresAt: expiryAt(nowMs) },
+      })
+      if (notBefore.getTime() > atMs + aheadSeconds * 1000) {
+        throw nothingChanged('The user was changed too often within a moment')
+      }
       watch.expect()
       // Half of the margin is for the commit itself, and for clocks that differ.
-      const latestMs = notBefore === null ? Infinity : notBefore.getTime() - marginSeconds * 500
+      const latestMs = notBefore.getTime() - marginSeconds * 500
       return {
         refuseLate() {
-          if (now() <= latestMs) return
-          throw new Problem('unavailable', 'The change took too long, and nothing was changed.', {
-            headers: { 'Retry-After': '1' },
-          })
+          if (now() > latestMs) throw nothingChanged('The change took too long')
         },
       }
     },
@@ -130,7 +149,7 @@ export function createRevocations(options: RevocationsOptions): Revocations {
     cover: (tx, claims) =>
       isRevoked(tx, {
         sessionId: claims.sid,
-        tokenId: claims.jti,
+        tokenIds: [claims.jti, claims.origin_jti].filter((id) => id !== undefined),
         apiKeyId: claims.key_id,
         userId: claims.principal === 'user' ? claims.sub : undefined,
         issuedAt: new Date(claims.iat * 1000),
@@ -154,7 +173,7 @@ function told({
   notBefore,
   expiresAt,
 }: {
-  kind: Kind
+  kind: authService.Revocation['kind']
   subject: string
   notBefore: Date | null
   expiresAt: Date
@@ -165,6 +184,10 @@ function told({
     ...(notBefore && { not_before: seconds(notBefore) }),
     expires_at: seconds(expiresAt),
   }
+}
+
+function nothingChanged(why: string): Problem {
+  return new Problem('unavailable', `${why}, and nothing was changed.`, { headers: { 'Retry-After': '1' } })
 }
 
 function seconds(date: Date): number {

@@ -1,5 +1,6 @@
-import { createVerifier, DELEGATION } from '@waybill/auth'
+import { createVerifier } from '@waybill/auth'
 import type { AccessTokenClaims, KeySource, Verifier } from '@waybill/auth'
+import { SERVICES } from '@waybill/contracts'
 import type { Database } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { Credential, Secret } from '@waybill/service-kit'
@@ -22,11 +23,15 @@ export interface SubjectsOptions {
 /** What a service holds of somebody else's, taken by what the database says of it at this moment. */
 export interface Subjects {
   /**
-   * The claims of an access token that was issued for `client` or for users at large, and that is not revoked.
+   * The claims of an access token that was issued for `client` or, if that is a service of the platform, for users at
+   * large, and that is not revoked.
    * @throws Problem invalid_token
    */
   accessToken(client: string, token: Secret): Promise<AccessTokenClaims>
-  /** As `accessToken`, and what was issued to `client`, for whomever. @throws Problem invalid_token */
+  /**
+   * As `accessToken`, and what was issued to `client`, for whomever.
+   * @throws Problem invalid_token; insufficient_permission for a good token that is another's
+   */
   accessTokenOfAnyUse(client: string, token: Secret): Promise<AccessTokenClaims>
   /** What an API key stands for, as the claims of a token that it could be. @throws Problem invalid_token */
   apiKey(key: Secret): Promise<AccessTokenClaims>
@@ -75,8 +80,13 @@ export function createSubjects(options: SubjectsOptions): Subjects {
     return claims
   }
 
-  const accessToken: Subjects['accessToken'] = (client, token) =>
-    verified([client, rules.platformAudience], token)
+  /** What is for users at large is for none but the services of the platform, whatever another client is called. */
+  const audiencesFor = (client: string): string[] =>
+    isOfPlatform(client)
+      ? [client, rules.platformAudience]
+      : [client].filter((name) => name !== rules.platformAudience)
+
+  const accessToken: Subjects['accessToken'] = (client, token) => verified(audiencesFor(client), token)
 
   const apiKey: Subjects['apiKey'] = async (key) => {
     const resolved = await resolveKey(key)
@@ -89,12 +99,12 @@ export function createSubjects(options: SubjectsOptions): Subjects {
     apiKey,
 
     async accessTokenOfAnyUse(client, token) {
-      const own = [client, rules.platformAudience]
-      const called = Object.hasOwn(DELEGATION, client) ? Object.keys(DELEGATION[client]?.audiences ?? {}) : []
-      const claims = await verified([...own, ...called], token)
+      const claims = await verified([client, rules.platformAudience, ...SERVICES], token)
+      const own = audiencesFor(client)
       const isForClient = [claims.aud].flat().some((audience) => own.includes(audience))
-      if (isForClient || claims.client_id === client) return claims
-      throw new Problem('invalid_token', 'The token is for another audience.')
+      const isOfClient = claims.client_id === client && client !== USER_CLIENT_ID
+      if (isForClient || isOfClient) return claims
+      throw new Problem('insufficient_permission', 'The token was issued neither to this client nor for it.')
     },
 
     async ofExchange(client, { type, secret }, decidedAt) {
@@ -110,6 +120,11 @@ export function createSubjects(options: SubjectsOptions): Subjects {
       return { claims: earliestIssue > decidedAt ? await apiKey(secret) : claims, earliestIssue }
     },
   }
+}
+
+/** Those serve users, and so may ask what any user's credential is worth; other clients have their own tokens only. */
+export function isOfPlatform(client: string): boolean {
+  return SERVICES.some((service) => service === client)
 }
 
 function claimsOf(

@@ -7,14 +7,18 @@ import type { HeldSessions } from './held-sessions.ts'
 import { serviceClient } from './principals.ts'
 import type { Revocations } from './revocations.ts'
 import type { Schema } from './store/schema.ts'
+import { isOfPlatform } from './subjects.ts'
 import type { Subjects } from './subjects.ts'
 
-/** What became of it: API keys are their owners' to revoke, so a service that was shown one cannot. */
-export type RevocationOutcome = 'done' | 'unsupported'
+/**
+ * What became of it: API keys are their owners' to revoke, so a service that was shown one cannot; and what was issued
+ * neither to a client nor for it is not its to revoke.
+ */
+export type RevocationOutcome = 'done' | 'unsupported' | 'unauthorized'
 
 /**
- * Makes a token worthless (RFC 7009): an access token by its id, a refresh token with its whole session. What is no token,
- * or not one that `client` holds rightfully, is passed over without a word.
+ * Makes a token worthless (RFC 7009): an access token by its id, a refresh token with its whole session. What is no live
+ * token is passed over without a word.
  */
 export type RevokeToken = (client: Client, token: Secret) => Promise<RevocationOutcome>
 
@@ -31,14 +35,12 @@ export function createTokenRevocation(options: TokenRevocationOptions): RevokeTo
     const text = token.reveal()
     if (text.startsWith('wb_')) return 'unsupported'
     if (text.startsWith('rt_')) {
+      if (!isOfPlatform(client.name)) return 'unauthorized'
       await heldSessions.end(client, token)
       return 'done'
     }
-    const claims = await subjects.accessTokenOfAnyUse(client.name, token).catch((error: unknown) => {
-      if (error instanceof Problem && error.code === 'invalid_token') return undefined
-      throw error
-    })
-    if (!claims) return 'done'
+    const claims = await subjects.accessTokenOfAnyUse(client.name, token).catch(outcomeOf)
+    if (typeof claims === 'string') return claims
     await database.withoutPrincipal(async (tx) => {
       await revocations.record(tx, 'token', claims.jti)
       await recordAudit(tx, {
@@ -51,4 +53,10 @@ export function createTokenRevocation(options: TokenRevocationOptions): RevokeTo
     })
     return 'done'
   }
+}
+
+function outcomeOf(error: unknown): RevocationOutcome {
+  if (error instanceof Problem && error.code === 'invalid_token') return 'done'
+  if (error instanceof Problem && error.code === 'insufficient_permission') return 'unauthorized'
+  throw error
 }

@@ -43,7 +43,7 @@ export interface UsersOptions {
   database: Database<Schema>
   lockout: Pick<Lockout, 'unlock' | 'lockedUntil'>
   sessions: Pick<Sessions, 'endAll'>
-  revocations: Pick<Revocations, 'record'>
+  revocations: Pick<Revocations, 'recordUser'>
 }
 
 export function createUsers({ database, lockout, sessions, revocations }: UsersOptions): Users {
@@ -80,7 +80,7 @@ export function createUsers({ database, lockout, sessions, revocations }: UsersO
         const after = await updateUser(tx, id, withTime(change))
         if (!after) throw new Problem('not_found', 'There is no such user.')
         const ended = change.disabled === true ? await sessions.endAll(tx, id, 'disabled') : 0
-        const recorded = await revocations.record(tx, 'user', id)
+        const recorded = await revocations.recordUser(tx, id)
         await recordAudit(tx, {
           action: 'user.update',
           resource: `user/${id}`,

@@ -207,6 +207,30 @@ describe('administrators', () => {
   })
 })
 
+describe('an API key of an administrator', () => {
+  it.each(['*', 'auth.admin'])(
+    'administers nothing, also with %s: 403 at every such route',
+    async (permission) => {
+      const { body: key } = await setting.http
+        .post('/auth/api-keys')
+        .set('Authorization', `Bearer ${admin.access_token}`)
+        .send({ name: 'powerful', permissions: [permission] })
+        .expect(201)
+      const routes = setting.service.routes.filter(({ auth }) => auth.permissions.includes('auth.admin'))
+      expect(routes.map(({ path }) => path)).toEqual(
+        expect.arrayContaining(['/auth/admin/users', '/auth/audit', '/auth/admin/keys']),
+      )
+      for (const { method, path } of routes) {
+        const url = path.replace(/:\w+/g, 'x')
+        const { body } = await setting.http[method.toLowerCase() as 'get'](url)
+          .set('X-API-Key', key.api_key)
+          .expect(403)
+        expect(body.detail).toContain('API key')
+      }
+    },
+  )
+})
+
 describe('the last administrator', () => {
   it.each([{ role: 'user' }, { disabled: true }, { role: 'viewer', disabled: true }])(
     'cannot be lost by %j',

@@ -1,6 +1,6 @@
 import { isApiKey } from '@waybill/auth'
 import supertest from 'supertest'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { startSetting } from './setting.ts'
 import type { Session, Setting } from './setting.ts'
 
@@ -211,6 +211,18 @@ describe('rotating an API key', () => {
     expect((exp as number) - Date.now() / 1000).toBeGreaterThan(3500)
   })
 
+  it('makes every service, and this one, ask again how long the old one lives', async () => {
+    const user = await setting.newUser()
+    const { body: old } = await create(user).expect(201)
+    const use = () => setting.http.get('/auth/me').set('X-API-Key', old.api_key)
+    await use().expect(200)
+    await rotate(user, old.key_id, { overlap_seconds: 1 }).expect(201)
+    const told = await setting.admin(`select kind from revocations where subject = $1`, [old.key_id])
+    expect(told).toEqual([{ kind: 'api_key_changed' }])
+    // What this service remembers of a key, half a minute long, would outlast it.
+    await vi.waitUntil(async () => (await use()).status === 401, { timeout: 10_000 })
+  })
+
   it('without an overlap revokes the old one, and that stands in the audit', async () => {
     const user = await setting.newUser()
     const { body: old } = await create(user).expect(201)
@@ -230,6 +242,38 @@ describe('rotating an API key', () => {
     await rotate(user, old.key_id, { overlap_seconds: 30 * 86_400 }).expect(201)
     const kept = (await list(user)).find(({ key_id }) => key_id === old.key_id)
     expect(kept!.expires_at).toBe(old.expires_at)
+  })
+
+  it('replaces, so it needs no room among the keys that one may have, and makes none', async () => {
+    const user = await setting.newUser()
+    const keys = []
+    for (let made = 0; made < 3; made += 1) keys.push((await create(user).expect(201)).body)
+    const { body: second } = await rotate(user, keys[0].key_id, { overlap_seconds: 0 }).expect(201)
+    await rotate(user, second.key_id).expect(201)
+    expect(await introspect(second.api_key)).toMatchObject({ active: true })
+    await create(user).expect(409)
+  })
+
+  it('keeps no more replaced keys at work than one may have, however long the overlaps', async () => {
+    const user = await setting.newUser()
+    let { body: key } = await create(user).expect(201)
+    const first = key
+    for (let rotated = 0; rotated < 3; rotated += 1)
+      key = (await rotate(user, key.key_id, { overlap_seconds: 30 * 86_400 }).expect(201)).body
+    const { body } = await rotate(user, key.key_id).expect(409)
+    expect(body.detail).toContain('overlap')
+    const { body: last } = await rotate(user, key.key_id, { overlap_seconds: 0 }).expect(201)
+    await revoke(user, first.key_id).expect(204)
+    await rotate(user, last.key_id).expect(201)
+  })
+
+  it('is for the key that stands: one that has a successor already gets no second one', async () => {
+    const user = await setting.newUser()
+    const { body: old } = await create(user).expect(201)
+    const answers = await Promise.all([1, 2, 3].map(() => rotate(user, old.key_id)))
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409])
+    await rotate(user, old.key_id, { overlap_seconds: 0 }).expect(409)
+    await revoke(user, old.key_id).expect(204)
   })
 
   it('of one that is revoked, or beyond what the role has by now, is refused', async () => {

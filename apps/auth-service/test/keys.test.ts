@@ -6,11 +6,11 @@ import { createTestIssuer } from '@waybill/dev-env/testing'
 import { loadConfig } from '@waybill/service-kit'
 import type { Service } from '@waybill/service-kit'
 import supertest from 'supertest'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
 import { generateSealedKey } from '../src/signing-key.ts'
-import { environmentOn, startSetting } from './setting.ts'
+import { basic, environmentOn, PASSWORD, secretOf, startSetting } from './setting.ts'
 import type { Session, Setting } from './setting.ts'
 
 interface Jwks {
@@ -261,6 +261,27 @@ describe('the rotation of signing keys', () => {
     expect(row?.length).toBe(0)
     await ask('delete', `/${kid}`).expect(409)
     await ask('delete', '/unknown').expect(404)
+  })
+
+  it('tells every service, and an instance that has not read the keys again signs with it no more', async () => {
+    await logInAgain()
+    const slow = await setting.another({ SIGNING_KEY_RELOAD_SECONDS: '60' })
+    const [kid] = await inState('current')
+    await ask('delete', `/${kid}`).expect(200)
+    await logInAgain()
+    const feed = await setting.http
+      .get('/oauth/revocations')
+      .set('Authorization', basic('docling', secretOf('docling')))
+      .expect(200)
+    expect(feed.body.revocations).toContainEqual({
+      ...{ kind: 'signing_key', id: kid, expires_at: expect.any(Number) },
+    })
+    await vi.waitUntil(async () => !(await kidsOf(slow)).includes(kid!), { timeout: 10_000 })
+    const again = await supertest(slow.app)
+      .post('/auth/login')
+      .send({ username: admin.username, password: PASSWORD })
+      .expect(200)
+    expect(kidOf((again.body as Session).access_token)).not.toBe(kid)
   })
 
   it('finds, for a token that it does not know the key of, the one that another instance has made', async () => {

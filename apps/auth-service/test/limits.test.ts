@@ -91,6 +91,18 @@ describe('logging in', () => {
 })
 
 describe('registering', () => {
+  it('counts only what could have made an account: neither a form nor a password that is refused', async () => {
+    const environment = { ...DEFAULTS, REGISTRATION_LIMIT_PER_HOUR: '1' }
+    const http = supertest((await setting.another(environment)).app)
+    const register = (change: object) =>
+      http.post('/auth/register').send({ username: 'careful', email: 'careful@example.com', ...change })
+    for (const password of ['short', 'password1', 'aaaaaaaa', 'careful1', PASSWORD.slice(0, 7)])
+      expect((await register({ password }).expect(400)).headers.ratelimit).not.toContain('registration')
+    await register({ password: PASSWORD, email: 'none' }).expect(400)
+    await register({ password: PASSWORD }).expect(201)
+    await register({ password: PASSWORD, username: 'another' }).expect(429)
+  })
+
   it('the fourth time in an hour from one address is refused, whatever became of the others', async () => {
     const http = supertest((await setting.another(DEFAULTS)).app)
     const register = (username: string) =>

@@ -21,6 +21,7 @@ describe('the policy asvs', () => {
     ['64 characters (ASVS 6.2.9)', 'long and winding '.repeat(4)],
     ['spaces and letters of any script', 'пароль на сегодня'],
     ['the example of seed 002', 'SecurePassword123!'],
+    ['four different characters, whatever they are', 'kqkqzvzv'],
     ['letters outside the basic plane, counted as people count them', '𝒶𝒷𝒸𝒹𝒷𝓏𝓆𝓁'],
   ])('takes %s', (_, password) => {
     expect(faultOf(password)).toBeUndefined()
@@ -33,6 +34,10 @@ describe('the policy asvs', () => {
     ['a common password', 'password1', 'most common'],
     ['a common password in other letters', 'PassWord1', 'most common'],
     ['a common password in full width', 'ｐａｓｓｗｏｒｄ１', 'most common'],
+    ['one character eight times', 'ȝȝȝȝȝȝȝȝ', '4 different'],
+    ['spaces alone', ' '.repeat(8), '4 different'],
+    ['three characters, however many of them', 'ȝþƿ'.repeat(20), '4 different'],
+    ['three characters, each in two widths', 'qｑzｚkｋqｑzｚkｋ', '4 different'],
     ['the username', 'john_doe', 'a name'],
     ['the username twice', 'john_doeJOHN_DOE', 'a name'],
     ['the username and a year', 'john_doe1984', 'a name'],
@@ -59,6 +64,7 @@ describe('the policy seed', () => {
     ['SecurePassword!', 'digit'],
     ['SecurePassword123', 'neither a letter nor a digit'],
     ['Aa1!', 'at least 8'],
+    ['Aa1①Aa1①', '4 different'],
   ])('%s: %s', (password, why) => {
     if (why === undefined) expect(faultOf(password, 'seed')).toBeUndefined()
     else expect(faultOf(password, 'seed')).toContain(why)

@@ -32,8 +32,9 @@ async function startInstance(postgres: TestPostgres, now: () => number) {
   return {
     revocations,
     stopping,
-    record: (kind: authService.Revocation['kind'], id: string) =>
+    record: (kind: Exclude<authService.Revocation['kind'], 'user'>, id: string) =>
       database.withoutPrincipal((tx) => revocations.record(tx, kind, id)),
+    recordUser: (id: string) => database.withoutPrincipal((tx) => revocations.recordUser(tx, id)),
     database,
     async close() {
       stopping.abort()
@@ -48,7 +49,8 @@ describe('the feed of revocations', () => {
   let here: Awaited<ReturnType<typeof startInstance>>
   let there: Awaited<ReturnType<typeof startInstance>>
   let ahead = 0
-  const now = () => Date.now() + ahead
+  let standing: number | undefined
+  const now = () => standing ?? Date.now() + ahead
   beforeAll(async () => {
     postgres = await startTestPostgres('auth-service')
     here = await startInstance(postgres, now)
@@ -125,10 +127,30 @@ describe('the feed of revocations', () => {
 
   it('gives a user a moment, at which it is later than anything issued until now', async () => {
     const { cursor } = await after(undefined)
-    await here.record('user', 'u1')
+    await here.recordUser('u1')
     const [revocation] = (await after(cursor)).revocations
     expect(revocation?.not_before).toBeGreaterThan(Date.now() / 1000)
     expect(revocation?.not_before).toBeLessThan(Date.now() / 1000 + 5)
+  })
+
+  it('gives a user a later moment each time, and never one that is too far ahead to issue tokens from', async () => {
+    const { cursor } = await after(undefined)
+    standing = Date.now()
+    try {
+      const refusal = await (async () => {
+        for (let times = 0; times < 30; times += 1) await here.recordUser('often')
+      })().catch((error: unknown) => error)
+      expect(refusal).toMatchObject({ code: 'unavailable', headers: { 'Retry-After': '1' } })
+      const moments = (await after(cursor)).revocations.map(({ not_before: moment }) => moment!)
+      expect(moments.length).toBeGreaterThan(10)
+      expect(moments).toEqual(moments.map((_, at) => moments[0]! + at))
+      expect(moments.at(-1)).toBeLessThanOrEqual(standing / 1000 + 16)
+      await here.recordUser('somebody else')
+      standing += 1_000
+      await here.recordUser('often')
+    } finally {
+      standing = undefined
+    }
   })
 
   it('answers empty when the time is up, and gives up with who has gone away', async () => {

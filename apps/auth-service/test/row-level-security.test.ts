@@ -40,6 +40,16 @@ async function as(who: Session, statement: string, permissions: string[] = []): 
   return rows.map((row) => Object.values(row)[0])
 }
 
+it('a request sees no revocations; one of an administrator those of users, to come after them', async () => {
+  await setting.admin(
+    `insert into revocations (kind, subject, not_before, expires_at)
+    values ('user', $1, 'epoch', 'infinity'), ('token', 'j1', null, 'infinity')`,
+    [alice.user_id],
+  )
+  expect(await as(alice, 'select subject from revocations')).toEqual([])
+  expect(await as(bob, 'select subject from revocations', ['auth.admin'])).toEqual([alice.user_id])
+})
+
 it('a request sees its own user and sessions only', async () => {
   expect(await as(alice, 'select id from users')).toEqual([alice.user_id])
   expect(await as(alice, 'select distinct user_id from sessions')).toEqual([alice.user_id])

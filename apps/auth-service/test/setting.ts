@@ -11,6 +11,8 @@ import type { Dependencies } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
 
 export const CLIENTS = ['gateway', 'docling', 'llm-proxy', 'data_store', 'work-platform', 'substrate-api']
+/** Clients that are no services of the platform. */
+export const OUTSIDERS = ['reporting', 'waybill']
 export const PASSWORD = 'correct horse battery staple'
 export const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
@@ -27,7 +29,7 @@ export function environmentOn(postgres: TestPostgres): Record<string, string> {
     DATABASE_MIGRATION_URL: postgres.migrationUrl,
     SIGNING_KEY_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     SERVICE_CLIENTS: JSON.stringify(
-      Object.fromEntries(CLIENTS.map((name) => [name, sha256(secretOf(name))])),
+      Object.fromEntries([...CLIENTS, ...OUTSIDERS].map((name) => [name, sha256(secretOf(name))])),
     ),
     LOGIN_LIMIT_PER_MINUTE: '100000',
     REGISTRATION_LIMIT_PER_HOUR: '100000',

@@ -1,6 +1,6 @@
 import { createTestIssuer } from '@waybill/dev-env/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ACCESS_TOKEN, claimsOf, EXCHANGE, startSetting } from './setting.ts'
+import { ACCESS_TOKEN, claimsOf, EXCHANGE, OUTSIDERS, startSetting } from './setting.ts'
 import type { Session, Setting } from './setting.ts'
 
 const API_KEY = 'urn:waybill:params:oauth:token-type:api-key'
@@ -9,8 +9,10 @@ let setting: Setting
 let user: Session
 /** What is added to the clock of the service, in milliseconds. */
 let ahead = 0
+/** Where that clock stands still, in milliseconds since the epoch. */
+let standing: number | undefined
 beforeAll(async () => {
-  setting = await startSetting({}, { now: () => Date.now() + ahead })
+  setting = await startSetting({}, { now: () => standing ?? Date.now() + ahead })
   user = await setting.newUser()
 })
 afterAll(() => setting.close())
@@ -143,6 +145,18 @@ describe('revocation (RFC 7009)', () => {
     expect(row).toEqual({ actor: 'service:gateway', details: { subject: `user:${held.user_id}` } })
   })
 
+  it('of an access token ends what was made from it', async () => {
+    const held = await setting.newUser()
+    const first = (await setting.exchange('gateway', 'docling', held.access_token).expect(200))
+      .body as Session
+    const { body } = await setting.exchange('docling', 'llm-proxy', first.access_token).expect(200)
+    const second = (body as Session).access_token
+    await revoke(held.access_token).expect(200)
+    expect(await introspect(first.access_token, 'docling')).toEqual(INACTIVE)
+    expect(await introspect(second, 'llm-proxy')).toEqual(INACTIVE)
+    await setting.exchange('llm-proxy', 'data_store', second).expect(400)
+  })
+
   it('of a refresh token ends its session with all that was issued for it', async () => {
     const held = await setting.newUser()
     await revoke(held.refresh_token, 'gateway', { token_type_hint: 'access_token' }).expect(200, '')
@@ -158,7 +172,8 @@ describe('revocation (RFC 7009)', () => {
   it('of what was issued to the service, for another, is its right; of anything else it is not', async () => {
     const behalf = await setting.exchange('gateway', 'docling', user.access_token).expect(200)
     const { access_token } = behalf.body as Session
-    await revoke(access_token, 'data_store').expect(200, '')
+    const { body } = await revoke(access_token, 'data_store').expect(400)
+    expect(body.error).toBe('unauthorized_client')
     expect(await introspect(access_token, 'docling')).toMatchObject({ active: true })
     await revoke(access_token, 'gateway').expect(200, '')
     expect(await introspect(access_token, 'docling')).toEqual(INACTIVE)
@@ -181,6 +196,26 @@ describe('revocation (RFC 7009)', () => {
   it('is for services', async () => {
     await setting.http.post('/oauth/revoke').type('form').send({ token: user.access_token }).expect(401)
     await me(user.access_token).expect(200)
+  })
+})
+
+describe('a client that is no service of the platform', () => {
+  it.each(OUTSIDERS)('is told nothing of what users hold, and takes none of it back (%s)', async (client) => {
+    const held = await setting.newUser()
+    const { api_key } = await newKey(held, ['memory.read'])
+    for (const token of [held.access_token, held.refresh_token, api_key])
+      expect(await introspect(token, client)).toEqual(INACTIVE)
+    for (const token of [held.access_token, held.refresh_token]) {
+      const { body } = await revoke(token, client).expect(400)
+      expect(body.error).toBe('unauthorized_client')
+    }
+    await me(held.access_token).expect(200)
+    await setting.refresh(held.refresh_token).expect(200)
+  })
+
+  it('is answered as everybody else for what is no token', async () => {
+    expect(await introspect('x', 'reporting')).toEqual(INACTIVE)
+    await revoke('x', 'reporting').expect(200, '')
   })
 })
 
@@ -273,5 +308,31 @@ describe('a change of the user', () => {
     })
     expect(byKey.body.scope).toBe('memory.read')
     expect(await introspect(byKey.body.access_token, 'llm-proxy')).toMatchObject({ active: true })
+  })
+  it('ends what was issued between it and the change before, all in one second', async () => {
+    const promoted = await setting.newUser()
+    const admin = await setting.newAdmin()
+    const makeIt = (role: string) =>
+      setting.http
+        .patch(`/auth/admin/users/${promoted.user_id}`)
+        .set('Authorization', `Bearer ${admin.access_token}`)
+        .send({ role })
+        .expect(200)
+    standing = Date.now()
+    try {
+      await makeIt('admin')
+      const between = (await setting.logIn(promoted.username).expect(200)).body as Session
+      await me(between.access_token).expect(200)
+      const byKey = await newKey(between, ['auth.admin'])
+      await makeIt('user')
+      expect(await introspect(between.access_token)).toEqual(INACTIVE)
+      await setting.exchange('gateway', 'docling', between.access_token).expect(400)
+      expect((await introspect(byKey.api_key)).scope).toBe('')
+      const after = (await setting.logIn(promoted.username).expect(200)).body as Session
+      await me(after.access_token).expect(200)
+      expect(await introspect(after.access_token)).toMatchObject({ active: true, role: 'user' })
+    } finally {
+      standing = undefined
+    }
   })
 })

@@ -61,7 +61,12 @@ beforeAll(async () => {
     req.resume()
     const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256', use: 'sig' }
     const token = { access_token: 'canary-exchanged', token_type: 'Bearer', expires_in: 300, scope: '' }
-    res.end(JSON.stringify(req.url === '/oauth/token' ? token : { keys: [jwk] }))
+    const feed = { cursor: '0', revocations: [] }
+    const answers: Record<string, unknown> = {
+      '/oauth/token': token,
+      '/.well-known/jwks.json': { keys: [jwk] },
+    }
+    res.end(JSON.stringify(answers[req.url ?? ''] ?? feed))
   }
   collector.handle = (req, res) => {
     void text(req).then((body) => {

@@ -81,7 +81,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
 /** What substrate-api knows this service by; undefined when it is sent tokens. @throws ConfigError */
 function substrateSecret({ SUBSTRATE_AUTH, SUBSTRATE_SERVICE_SECRET: secret }: Config): Secret | undefined {
   if (SUBSTRATE_AUTH === 'exchange') return undefined
-  if (secret) return secret
+  if (secret || SUBSTRATE_AUTH === 'auto') return secret
   const message = 'is required when SUBSTRATE_AUTH is service-secret'
   throw new ConfigError([{ variable: 'SUBSTRATE_SERVICE_SECRET', message }])
 }

@@ -11,14 +11,16 @@ export const configSchema = z.object({
   ...databaseEnv,
   SUBSTRATE_API_URL: env.url('http://127.0.0.1:8001').describe('Where substrate-api is'),
   SUBSTRATE_AUTH: env
-    .choice(['exchange', 'service-secret'], 'exchange')
+    .choice(['auto', 'exchange', 'service-secret'], 'auto')
     .describe(
-      "`exchange`: substrate-api sees a token on the user's behalf. `service-secret`: it sees a secret of this service, and believes what it is told of workspace and user",
+      "`auto`: `service-secret` where SUBSTRATE_SERVICE_SECRET is set, else `exchange`. `exchange`: substrate-api sees a token on the user's behalf. `service-secret`: it sees a secret of this service, and believes what it is told of workspace and user",
     ),
   SUBSTRATE_SERVICE_SECRET: env
     .secret()
     .optional()
-    .describe('With SUBSTRATE_AUTH=service-secret: the secret that substrate-api knows this service by'),
+    .describe(
+      'The secret that substrate-api knows this service by; with SUBSTRATE_AUTH=exchange it is not used',
+    ),
   BASKET_DETAILS_TIMEOUT_MS: env
     .int({ min: 10, max: 60_000, default: 3_000 })
     .describe(

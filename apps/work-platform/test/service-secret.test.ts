@@ -87,12 +87,26 @@ test('SUBSTRATE_AUTH=service-secret without a secret stops the start, by name', 
   expect(() => createApp(config)).toThrow('SUBSTRATE_SERVICE_SECRET')
 })
 
-test('without it tokens are used, whether or not a secret lies about', async () => {
-  const other = await startSetting({ SUBSTRATE_SERVICE_SECRET: SUBSTRATE_SECRET })
+test.each<[string, NodeJS.ProcessEnv]>([
+  [
+    'with SUBSTRATE_AUTH=exchange, whatever secret lies about',
+    { SUBSTRATE_AUTH: 'exchange', SUBSTRATE_SERVICE_SECRET: SUBSTRATE_SECRET },
+  ],
+  ['where no secret is set', {}],
+])('tokens are used %s', async (_, environment) => {
+  const other = await startSetting(environment)
   const answer = await other.as(randomUUID()).post('/api/projects', { name: 'By token' })
   expect(answer.status).toBe(201)
   const call = other.substrate.calls.at(-1)!
   expect(call.headers.authorization).toMatch(/^Bearer eyJ/)
   expect(call.body).not.toHaveProperty('workspace_id')
+  await other.close()
+})
+
+test('the settings of seed 001 alone, a secret on both sides, work as they are', async () => {
+  const other = await startSetting({ SUBSTRATE_SERVICE_SECRET: SUBSTRATE_SECRET })
+  const answer = await other.as(randomUUID()).post('/api/projects', { name: 'By secret' })
+  expect(answer.status).toBe(201)
+  expect(other.substrate.calls.at(-1)!.headers).toMatchObject({ 'x-service-name': 'work-platform' })
   await other.close()
 })

@@ -47,7 +47,10 @@ export interface Agent {
 export async function startSetting(environment: NodeJS.ProcessEnv = {}): Promise<Setting> {
   const [postgres, issuer] = await Promise.all([startTestPostgres('work-platform'), createTestIssuer()])
   const [substrate, tokens] = await Promise.all([
-    startSubstrate(issuer, environment.SUBSTRATE_AUTH === 'service-secret' ? SUBSTRATE_SECRET : undefined),
+    startSubstrate(
+      issuer,
+      environment.SUBSTRATE_AUTH === 'exchange' ? undefined : environment.SUBSTRATE_SERVICE_SECRET,
+    ),
     startTokenEndpoint(issuer),
   ])
   const config = loadConfig(configSchema, {

@@ -161,6 +161,7 @@ describe('the verifier of API keys', () => {
   test.each([
     [{ kind: 'api_key', id: 'key1' } as const, 2],
     [{ kind: 'user', id: 'u1' } as const, 2],
+    [{ kind: 'api_key_changed', id: 'key1' } as const, 2],
     [{ kind: 'api_key', id: 'key2' } as const, 1],
     [{ kind: 'user', id: 'u2' } as const, 1],
     [{ kind: 'session', id: 'key1' } as const, 1],
@@ -169,6 +170,16 @@ describe('the verifier of API keys', () => {
     keys.forget(revocation)
     await keys.verify(key)
     expect(asked).toBe(questions)
+  })
+
+  test('a key that was rotated lives to its new end, whatever was remembered of it', async () => {
+    await keys.verify(key)
+    answer = () => Promise.resolve({ ...ACTIVE, exp: NOW + 5 })
+    keys.forget({ kind: 'api_key_changed', id: 'key1' })
+    expect((await keys.verify(key)).principal).toMatchObject({ apiKeyId: 'key1' })
+    answer = () => Promise.resolve({ active: false })
+    now += 5_000
+    await expect(keys.verify(key)).rejects.toEqual(refused)
   })
 
   test('an answer from before a revocation is not kept after it', async () => {

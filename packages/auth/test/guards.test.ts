@@ -21,6 +21,8 @@ const proxy: ServicePrincipal = {
 const read = user('memory.read')
 const write = user('memory.write')
 const byProxy = service('llm-proxy')
+const signedRead = signedIn('memory.read')
+const root: UserPrincipal = { ...ann, sessionId: 's1', permissions: ['*'] }
 
 describe('a guard', () => {
   test.each<[string, { decide: typeof read.decide }, Principal | undefined, string]>([
@@ -54,6 +56,18 @@ describe('a guard', () => {
     ],
     ['signedIn() and a user without a session', signedIn(), ann, 'forbidden'],
     ['signedIn() and a service', signedIn(), proxy, 'forbidden'],
+    ['signedIn(memory.read) and one who has it', signedRead, { ...ann, sessionId: 's1' }, 'allowed'],
+    ['signedIn(memory.read) and who has it not', signedRead, { ...root, permissions: [] }, 'forbidden'],
+    ['signedIn(memory.read) and an admin', signedRead, root, 'allowed'],
+    ['signedIn(memory.read) and it without a session', signedRead, ann, 'forbidden'],
+    [
+      'signedIn(memory.read) and an admin’s API key',
+      signedRead,
+      { ...root, apiKeyId: 'k1', via: 'api-key' },
+      'forbidden',
+    ],
+    ['signedIn(memory.read) and a service', signedRead, proxy, 'forbidden'],
+    ['signedIn(memory.read) and nobody', signedRead, undefined, 'unauthenticated'],
     ['signedIn() and nobody', signedIn(), undefined, 'unauthenticated'],
     ['open() and nobody', open('a test'), undefined, 'allowed'],
     ['anyOf and who passes the first', anyOf<Principal>(read, service('docling')), ann, 'allowed'],
@@ -66,7 +80,12 @@ describe('a guard', () => {
   })
 
   test('names the permission that is missing', () => {
-    expect(write.decide(ann)).toMatchObject({ permission: 'memory.write' })
+    for (const guard of [write, signedIn('memory.write')])
+      expect(guard.decide(ann)).toMatchObject({ permission: 'memory.write' })
+  })
+
+  test('names no permission to an API key that has it, but not the way', () => {
+    expect(signedRead.decide({ ...root, via: 'api-key' })).not.toHaveProperty('permission')
   })
 
   test('says for the documentation whom it lets in', () => {
@@ -78,6 +97,13 @@ describe('a guard', () => {
       permissions: ['memory.read'],
       services: ['llm-proxy'],
     })
+    expect(signedRead).toMatchObject({
+      description: 'a user with memory.read who has logged in',
+      permissions: ['memory.read'],
+      apiKeys: false,
+    })
+    expect(anyOf(signedRead, signedIn())).toMatchObject({ apiKeys: false })
+    expect(anyOf(signedRead, read)).toMatchObject({ apiKeys: true })
     expect(open('it is a shop window')).toMatchObject({
       description: 'anybody: it is a shop window',
       open: true,

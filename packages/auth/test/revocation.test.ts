@@ -9,6 +9,7 @@ import { CLAIMS, forge, NOW, verifying } from './forge.ts'
 import { StandInIssuer } from './stand-in.ts'
 
 const LATER = NOW + 3_600
+const KID = 'k1'
 const ann = { ...CLAIMS, sid: 's1' } as AccessTokenClaims
 /** What gateway has had exchanged for it. */
 const forAnn = { ...ann, jti: 'j4', origin_jti: 'j1', act: { sub: 'gateway' } } as AccessTokenClaims
@@ -19,7 +20,7 @@ describe('a revocation', () => {
   const covers = (revocation: authService.Revocation, claims: AccessTokenClaims): boolean => {
     const revoked = createRevokedSet({ capacity: 100, graceSeconds: 30 })
     revoked.add(revocation, NOW)
-    return revoked.covers(claims)
+    return revoked.covers(claims, KID)
   }
   const inForce = { expires_at: LATER }
 
@@ -32,6 +33,14 @@ describe('a revocation', () => {
     ['of a token covers no session of that id', { kind: 'token', id: 's1', ...inForce }, ann, false],
     ['of an API key covers what came of it', { kind: 'api_key', id: 'key1', ...inForce }, bobsKey, true],
     ['of an API key covers no other', { kind: 'api_key', id: 'key2', ...inForce }, bobsKey, false],
+    [
+      'of an API key that only changed covers nothing',
+      { kind: 'api_key_changed', id: 'key1', ...inForce },
+      bobsKey,
+      false,
+    ],
+    ['of a signing key covers what it signed', { kind: 'signing_key', id: KID, ...inForce }, docling, true],
+    ['of a signing key covers nothing else', { kind: 'signing_key', id: 'k2', ...inForce }, docling, false],
     [
       'of a user covers tokens from before',
       { kind: 'user', id: 'u1', not_before: NOW + 1, ...inForce },
@@ -55,7 +64,7 @@ describe('a revocation', () => {
     const revoked = createRevokedSet({ capacity: 100, graceSeconds: 30 })
     revoked.add({ kind: 'user', id: 'u1', not_before: NOW + 5, expires_at: LATER }, NOW)
     revoked.add({ kind: 'user', id: 'u1', not_before: NOW, expires_at: LATER }, NOW)
-    expect(revoked.covers(ann)).toBe(true)
+    expect(revoked.covers(ann, KID)).toBe(true)
   })
 
   test('is forgotten when it is over, and the room for them is bounded: the next to be over goes first', () => {
@@ -64,9 +73,9 @@ describe('a revocation', () => {
       revoked.add({ kind: 'session', id: `s${String(at)}`, expires_at: LATER + at }, NOW)
     revoked.add({ kind: 'session', id: 'new', expires_at: LATER }, NOW)
     expect(revoked.size).toBe(10)
-    expect(revoked.covers({ ...ann, sid: 's0' })).toBe(false)
-    expect(revoked.covers({ ...ann, sid: 's1' })).toBe(true)
-    expect(revoked.covers({ ...ann, sid: 'new' })).toBe(true)
+    expect(revoked.covers({ ...ann, sid: 's0' }, KID)).toBe(false)
+    expect(revoked.covers({ ...ann, sid: 's1' }, KID)).toBe(true)
+    expect(revoked.covers({ ...ann, sid: 'new' }, KID)).toBe(true)
     revoked.add({ kind: 'session', id: 'last', expires_at: LATER + 100 }, LATER + 60)
     expect(revoked.size).toBe(1)
   })
@@ -78,10 +87,10 @@ describe('a revocation', () => {
     revoked.add({ kind: 'session', id: 's1', expires_at: LATER }, NOW)
     revoked.add({ kind: 'token', id: 'short', expires_at: NOW + 1 }, NOW)
     revoked.add({ kind: 'token', id: 'other', expires_at: LATER + 1 }, NOW + 2)
-    expect(revoked.covers(ann)).toBe(true)
+    expect(revoked.covers(ann, KID)).toBe(true)
     expect(lines).toEqual([])
     revoked.add({ kind: 'token', id: 'one too many', expires_at: LATER + 1 }, NOW + 2)
-    expect(revoked.covers(ann)).toBe(false)
+    expect(revoked.covers(ann, KID)).toBe(false)
     expect(lines).toHaveLength(1)
     expect(lines[0]).toContain('REVOCATION_LIST_SIZE')
   })
@@ -110,8 +119,9 @@ describe('the list of revocations', () => {
     const revocations = list({ feed: issuer.revocations, now: Date.now, onRevoked: told.resolve })
     const verify = await verifying({ revocations })
     const token = forge({ ...CLAIMS, sid: 's1' })
+    const { tried, ended } = revocations.follow(stopping.signal)
+    await tried
     expect(await verify(token)).toMatchObject({ sid: 's1' })
-    const following = revocations.follow(stopping.signal)
     issuer.revoke({ kind: 'session', id: 's1' })
     expect(await told.promise).toMatchObject({ kind: 'session', id: 's1' })
     const refused = { code: 'invalid_token', message: 'The credential has been revoked.' }
@@ -119,7 +129,25 @@ describe('the list of revocations', () => {
     await expect(verify(forge({ ...CLAIMS, sid: 's1', jti: 'fresh' }))).rejects.toMatchObject(refused)
     expect(await verify(forge({ ...CLAIMS, sid: 's2' }))).toMatchObject({ sid: 's2' })
     stopping.abort()
-    await following
+    await ended
+  })
+
+  test('of a signing key refuses what it signed, although the verifier still has the key', async () => {
+    const issuer = new StandInIssuer()
+    const told = Promise.withResolvers<authService.Revocation>()
+    const revocations = list({ feed: issuer.revocations, now: Date.now, onRevoked: told.resolve })
+    const following = revocations.follow(stopping.signal)
+    await following.tried
+    const verify = await verifying({ revocations })
+    const token = forge(CLAIMS)
+    await verify(token)
+    issuer.revoke({ kind: 'signing_key', id: KID })
+    await told.promise
+    const refused = { code: 'invalid_token', message: 'The credential has been revoked.' }
+    await expect(verify(token)).rejects.toMatchObject(refused)
+    await expect(verify(forge({ ...CLAIMS, jti: 'fresh' }))).rejects.toMatchObject(refused)
+    stopping.abort()
+    await following.ended
   })
 
   test('begins with all that is in force, and goes on from the cursor', async () => {
@@ -162,7 +190,7 @@ describe('the list of revocations', () => {
     expect(pauses.slice(0, 6)).toEqual([0, 100, 200, 400, 800, 1_000])
     expect(Math.max(...pauses)).toBe(1_000)
     expect(() => {
-      revocations.check(ann)
+      revocations.check(ann, KID)
     }).toThrow('revoked')
     stopping.abort()
     await vi.advanceTimersByTimeAsync(10_000)
@@ -197,7 +225,7 @@ describe('the list of revocations', () => {
     }
     const strict = list({ feed, maxStaleMs: 60_000, now: () => now })
     const check = (): void => {
-      strict.check(ann)
+      strict.check(ann, KID)
     }
     const refused = expect.objectContaining({ code: 'unavailable', status: 503 })
     expect(check).toThrow(refused)
@@ -207,6 +235,9 @@ describe('the list of revocations', () => {
     check()
     now += 1
     expect(check).toThrow(refused)
-    list({ feed }).check(ann)
+    const lenient = list({ feed: issuer.revocations, now: () => now })
+    await lenient.follow(stopping.signal).tried
+    now += 3_600_000
+    lenient.check(ann, KID)
   })
 })

@@ -30,6 +30,11 @@ const serve = (options: Pick<Options, 'config'> & Partial<Options>): ServiceAuth
   open.push(auth)
   return auth
 }
+const started = async (options: Parameters<typeof serve>[0]): Promise<ServiceAuth> => {
+  const auth = serve(options)
+  await auth.start(new AbortController().signal)
+  return auth
+}
 const present = async (
   auth: ServiceAuth,
   authorization: string[],
@@ -49,10 +54,16 @@ async function untilRefused(ask: () => Promise<unknown>): Promise<unknown> {
   }
 }
 
+const hs256 = configured({ JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET })
+const grant = {
+  claims: { ...CLAIMS, iss: 'https://waybill.local', aud: 'waybill', principal: 'user' as const },
+  lifetimeSeconds: 60,
+}
+
 describe('a service with an issuer', () => {
   test("finds the issuer's keys itself, and takes tokens and API keys", async () => {
     const issuer = new StandInIssuer()
-    const auth = serve({ config: configured(), issuer })
+    const auth = await started({ config: configured(), issuer })
     expect(
       await present(auth, [`Bearer ${issuer.userToken('ann', { sid: 'session-of-ann' })}`]),
     ).toMatchObject({
@@ -61,6 +72,29 @@ describe('a service with an issuer', () => {
     expect(await present(auth, [], [issuer.apiKey('bob', 'key-of-bob')])).toMatchObject({
       ...{ userId: 'bob', via: 'api-key', apiKeyId: 'key-of-bob', tier: 'free' },
     })
+  })
+
+  test('believes nothing until it has read once what was revoked: a token may have been, while it was not there', async () => {
+    const issuer = new StandInIssuer()
+    issuer.revoke({ kind: 'session', id: 'session-of-ann' })
+    const auth = serve({ config: hs256, issuer })
+    const claims = { ...grant.claims, sid: 'session-of-ann' }
+    const { token } = await signAccessToken(sharedKeyOf(hs256)!.signing, { ...grant, claims })
+    await expect(present(auth, [`Bearer ${token}`])).rejects.toMatchObject({ code: 'unavailable' })
+    await auth.start(new AbortController().signal)
+    await expect(present(auth, [`Bearer ${token}`])).rejects.toMatchObject({ code: 'invalid_token' })
+  })
+
+  test('starts although the issuer is away, and is 503 to credentials until it is back', async () => {
+    const issuer = new StandInIssuer()
+    const away = {
+      jwks: issuer.jwks,
+      introspect: issuer.introspect,
+      revocations: () => Promise.reject(new Error('away')),
+    }
+    const auth = await started({ config: hs256, issuer: away })
+    const { token } = await signAccessToken(sharedKeyOf(hs256)!.signing, grant)
+    await expect(present(auth, [`Bearer ${token}`])).rejects.toMatchObject({ code: 'unavailable' })
   })
 
   test('refuses a revoked session, token, user or API key as soon as the feed tells of it', async () => {
@@ -120,21 +154,17 @@ test('a feed that may not even be silent while it waits for news stops the start
 describe('with JWT_ALGORITHM=HS256', () => {
   const now = Math.floor(Date.now() / 1000)
   const times = { iat: now, nbf: now, exp: now + 60 }
-  const grant = {
-    claims: { ...CLAIMS, iss: 'https://waybill.local', aud: 'waybill', principal: 'user' as const },
-    lifetimeSeconds: 60,
-  }
 
   test.each(['JWT_SECRET', 'JWT_SECRET_KEY'])('%s signs and verifies', async (variable) => {
     const config = configured({ JWT_ALGORITHM: 'HS256', [variable]: SECRET })
     const key = sharedKeyOf(config)!
     const { token } = await signAccessToken(key.signing, grant)
-    expect(await serve({ config }).verifier.verify(token)).toMatchObject({ sub: 'u1' })
+    expect(await (await started({ config })).verifier.verify(token)).toMatchObject({ sub: 'u1' })
   })
 
   test('a token of another secret, or made with a public key as the secret, is refused', async () => {
     const config = configured({ JWT_ALGORITHM: 'HS256', JWT_SECRET: SECRET })
-    const { verifier } = serve({ config })
+    const { verifier } = await started({ config })
     const other = configured({ JWT_ALGORITHM: 'HS256', JWT_SECRET: `${SECRET}!` })
     const { token } = await signAccessToken(sharedKeyOf(other)!.signing, grant)
     await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'invalid_token' })

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { authService } from '@waybill/contracts'
-import { loadSecrets } from '@waybill/dev-env'
 import { expect, inject, it } from 'vitest'
 import { fill, parseHttpFile } from '../src/http-file.ts'
 
-const { services, accounts } = inject('platform')
+const { services, accounts, serviceSecrets } = inject('platform')
 const text = readFileSync(new URL('../../../docs/http/auth.http', import.meta.url), 'utf8')
 const { variables, examples } = parseHttpFile(text)
 
@@ -17,7 +16,7 @@ it('docs/http/auth.http runs from top to bottom', async () => {
     ['username', `http-file-${crypto.randomUUID().slice(0, 8)}`],
     ['adminUsername', admin.username],
     ['adminPassword', admin.password],
-    ['serviceSecret', loadSecrets().serviceSecret('docling')],
+    ['serviceSecret', serviceSecrets.docling],
   ])
   for (const { name, title, method, url, headers, body, expect: statuses } of examples) {
     // Editors encode Basic credentials that are written with a colon.

@@ -22,6 +22,8 @@ export interface Guard<Who extends Principal | undefined = Principal | undefined
   permissions: readonly string[]
   /** The services that would pass; empty when any or none. */
   services: readonly string[]
+  /** False when an API key does not do, whatever it may. */
+  apiKeys?: boolean
   decide(principal: Principal | undefined): Decision
   /** Never set: carries the type of the handler's principal. */
   readonly who?: Who

@@ -9,13 +9,20 @@ type Json = Record<string, unknown>
 
 const EVERY_METHOD = ['get', 'post', 'put', 'patch', 'delete']
 
+export interface DescribedService {
+  name: string
+  version: string
+  /** Whether calls are counted, so that any of them may be one too many. */
+  throttled?: boolean
+}
+
 /** The OpenAPI 3.1 document of a service, made from the same routes that it serves. */
-export function openApiDocument(service: { name: string; version: string }, routes: readonly Route[]): Json {
+export function openApiDocument(service: DescribedService, routes: readonly Route[]): Json {
   const paths: Record<string, Json> = {}
   for (const route of routes) {
     const path = route.path.replace(/[:*](\w+)/g, '{$1}')
     for (const method of route.method === 'ALL' ? EVERY_METHOD : [route.method.toLowerCase()]) {
-      paths[path] = { ...paths[path], [method]: operation(route, path, method) }
+      paths[path] = { ...paths[path], [method]: operation(route, path, method, service.throttled ?? false) }
     }
   }
   return {
@@ -33,8 +40,9 @@ export function openApiDocument(service: { name: string; version: string }, rout
   }
 }
 
-function operation(route: Route, path: string, method: string): Json {
+function operation(route: Route, path: string, method: string, throttled: boolean): Json {
   const codes: ProblemCode[] = [...usualProblems(route), ...(route.problems ?? [])]
+  if (throttled && !codes.includes('rate_limited')) codes.push('rate_limited')
   return {
     operationId: `${method}${path.replace(/[^A-Za-z0-9]+(\w?)/g, (_, next: string) => next.toUpperCase())}`,
     summary: route.summary,
@@ -45,11 +53,12 @@ function operation(route: Route, path: string, method: string): Json {
     responses: {
       [route.status]: {
         description: STATUS_CODES[route.status] ?? 'Success',
+        ...responseHeaders(route),
         ...(route.output && {
           content: { 'application/json': { schema: jsonSchema(route.output, 'output') } },
         }),
       },
-      ...problemResponses(codes),
+      ...problemResponses(route, codes),
     },
     'x-waybill-guard': guardNote(route.auth),
   }
@@ -60,7 +69,7 @@ function security({ auth, describes }: Route): Partial<Record<SecurityScheme, re
   if (auth.open) return (describes?.schemes ?? []).map((scheme) => ({ [scheme]: [] }))
   return [
     { bearer: auth.permissions },
-    ...(auth.kinds.includes('user') ? [{ apiKey: [] }] : []),
+    ...(auth.kinds.includes('user') && auth.apiKeys !== false ? [{ apiKey: [] }] : []),
     ...(auth.kinds.includes('service') ? [{ mutualTLS: [] }] : []),
   ]
 }
@@ -76,14 +85,25 @@ function usualProblems(route: Route): ProblemCode[] {
   ]
 }
 
-function problemResponses(codes: readonly ProblemCode[]): Json {
+function responseHeaders({ describes }: Route): Json {
+  const described = Object.entries(describes?.headers ?? {})
+  if (described.length === 0) return {}
+  const headers = described.map(([name, description]) => [name, { description, schema: { type: 'string' } }])
+  return { headers: Object.fromEntries(headers) as Json }
+}
+
+/** A problem document, or an object in the shape of the protocol whose path it is. */
+function problemResponses(route: Route, codes: readonly ProblemCode[]): Json {
+  const content = route.renderProblem
+    ? { 'application/json': { schema: { type: 'object' } } }
+    : { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0])
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       status,
       {
         description: group.map((code) => PROBLEMS[code][1]).join('; '),
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        content,
       },
     ]),
   )
@@ -111,7 +131,9 @@ function requestBody(route: Route): Json {
   const schema = form ?? route.input.body
   if (!schema) return {}
   const type = form ? 'application/x-www-form-urlencoded' : json
-  return { requestBody: { required: true, content: { [type]: { schema: jsonSchema(schema, 'input') } } } }
+  // No body reads as an empty object.
+  const required = !schema.safeParse({}).success
+  return { requestBody: { required, content: { [type]: { schema: jsonSchema(schema, 'input') } } } }
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {

@@ -47,6 +47,8 @@ interface Behaviour {
     form?: z.ZodType
     /** The ways to authenticate at an open route, any one of them. */
     schemes?: readonly SecurityScheme[]
+    /** What stands in the headers of the answer, by name. */
+    headers?: Readonly<Record<string, string>>
   }
   /** The error body in the shape of another protocol (OpenAI's, say) on that protocol's own paths. */
   renderProblem?: (document: ProblemDocument) => unknown

@@ -80,7 +80,7 @@ export function createService(options: ServiceOptions): Service {
   })
   if (tls) app.use(maximumAge(config))
   if (strict) app.use(admission(strict))
-  mountSystemRoutes(app, { name, version }, routes, readiness)
+  mountSystemRoutes(app, { name, version, throttled: options.throttle !== undefined }, routes, readiness)
   app.use((_req, res, next) => {
     if (readiness.started) next()
     else sendProblem(res, unavailable(`${name} is starting; it`))

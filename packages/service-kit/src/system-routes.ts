@@ -4,6 +4,7 @@ import express from 'express'
 import type { Express, Response } from 'express'
 import { metricsText, setServerRoute } from '@waybill/telemetry'
 import { openApiDocument } from './openapi.ts'
+import type { DescribedService } from './openapi.ts'
 import type { Readiness } from './readiness.ts'
 import type { Route } from './route.ts'
 
@@ -15,7 +16,7 @@ export const SYSTEM_ROUTES = ['/livez', '/readyz', '/metrics', '/openapi.json', 
 /** What every service answers beside its own routes: is it alive, is it ready, how is it doing, what can it do. */
 export function mountSystemRoutes(
   app: Express,
-  service: { name: string; version: string },
+  service: DescribedService,
   routes: readonly Route[],
   readiness: Readiness,
 ): void {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { route } from '../src/index.ts'
+import { openApiDocument } from '../src/openapi.ts'
 import { anybody, ask, stand, writer } from './stand.ts'
 
 const page = z.object({ limit: z.coerce.number().int().max(100).default(20), after: z.string().optional() })
@@ -43,8 +44,8 @@ interface Operation {
   operationId: string
   security: Record<string, string[]>[]
   parameters: { name: string; in: string; required: boolean; schema: unknown }[]
-  requestBody?: { content: Record<string, { schema: unknown }> }
-  responses: Record<string, { description: string }>
+  requestBody?: { required: boolean; content: Record<string, { schema: unknown }> }
+  responses: Record<string, { description: string; content?: Record<string, unknown> }>
   'x-waybill-guard': { open: boolean }
 }
 interface Document {
@@ -119,6 +120,34 @@ describe('the OpenAPI document', () => {
     expect(form?.requestBody?.content).toMatchObject({
       'application/x-www-form-urlencoded': { schema: { required: ['token'] } },
     })
+  })
+
+  test('tells the shape of errors on the paths of other protocols, headers that say something, and bodies that may be missing', () => {
+    const loginOnly = { ...writer, apiKeys: false }
+    const document = openApiDocument({ name: 'x', version: '1', throttled: true }, [
+      route('POST', '/oauth/token', {
+        summary: 'Another protocol',
+        auth: anybody,
+        problems: ['bad_request'],
+        describes: { headers: { 'X-User-ID': 'The user' } },
+        renderProblem: ({ title }) => ({ error: title }),
+        handle: () => ({}),
+      }),
+      route('POST', '/keys', {
+        summary: 'For people',
+        auth: loginOnly,
+        input: { body: z.object({ days: z.number().default(1) }) },
+        handle: () => ({}),
+      }),
+    ]) as unknown as { paths: Record<string, Record<string, Operation>> }
+    const { responses } = document.paths['/oauth/token']!.post!
+    expect(Object.keys(responses['400']!.content ?? {})).toEqual(['application/json'])
+    expect(responses['200']).toMatchObject({ headers: { 'X-User-ID': { description: 'The user' } } })
+    const keys = document.paths['/keys']!.post!
+    expect(keys.requestBody?.required).toBe(false)
+    expect(keys.security).toEqual([{ bearer: ['things.write'] }])
+    for (const { responses: told } of [keys, document.paths['/oauth/token']!.post!])
+      expect(told).toHaveProperty('429')
   })
 
   test('tells what may be left out of a request and what an answer always has', async () => {

@@ -19,9 +19,9 @@ export function accountRoutes({ accounts, changePassword, limits }: AccountRooms
       auth: open('who registers has no account yet'),
       problems: ['conflict', 'rate_limited', 'unavailable'],
       async handle({ body, req, res }) {
-        enforceQuotas(res, await limits.register(req.ip ?? ''))
         const { username, email, password, full_name: fullName } = body
-        return describedUser(await accounts.register({ username, email, password, fullName }))
+        const admit = async () => enforceQuotas(res, await limits.register(req.ip ?? ''))
+        return describedUser(await accounts.register({ username, email, password, fullName }, admit))
       },
     }),
 

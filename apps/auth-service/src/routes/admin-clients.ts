@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
@@ -6,7 +6,7 @@ import type { ClientRegistry, NewSecret } from '../client-registry.ts'
 import type { LiveSecret } from '../store/service-clients.ts'
 
 export function adminClientRoutes({ registry }: { registry: ClientRegistry }): Route[] {
-  const auth = user('auth.admin')
+  const auth = signedIn('auth.admin')
   return [
     route(authService.listServiceClients, {
       auth,

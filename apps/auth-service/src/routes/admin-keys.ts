@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
@@ -13,10 +13,10 @@ export function adminKeyRoutes({ keyring }: { keyring: Keyring }): Route[] {
     })),
   })
   return [
-    route(authService.listSigningKeys, { auth: user('auth.admin'), handle: keys }),
+    route(authService.listSigningKeys, { auth: signedIn('auth.admin'), handle: keys }),
 
     route(authService.rotateSigningKeys, {
-      auth: user('auth.admin'),
+      auth: signedIn('auth.admin'),
       problems: ['conflict'],
       async handle() {
         await keyring.rotate()
@@ -25,7 +25,7 @@ export function adminKeyRoutes({ keyring }: { keyring: Keyring }): Route[] {
     }),
 
     route(authService.revokeSigningKey, {
-      auth: user('auth.admin'),
+      auth: signedIn('auth.admin'),
       problems: ['not_found', 'conflict'],
       async handle({ params }) {
         await keyring.revoke(params.kid)

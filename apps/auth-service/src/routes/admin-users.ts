@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
@@ -6,7 +6,7 @@ import type { ManagedUser, Users } from '../users.ts'
 import { describedUser } from './accounts.ts'
 
 export function adminUserRoutes({ users }: { users: Users }): Route[] {
-  const admin = user('auth.admin')
+  const admin = signedIn('auth.admin')
   return [
     route(authService.listUsers, {
       auth: admin,

@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
@@ -7,7 +7,7 @@ import type { ReadAudit } from '../audit.ts'
 export function auditRoutes({ readAudit }: { readAudit: ReadAudit }): Route[] {
   return [
     route(authService.audit, {
-      auth: user('auth.admin'),
+      auth: signedIn('auth.admin'),
       handle: ({ query }) => readAudit(query),
     }),
   ]

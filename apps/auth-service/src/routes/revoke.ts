@@ -28,6 +28,11 @@ export function revokeRoutes({ authenticateClient, revokeToken }: RevokeRooms): 
         const client = await authenticateClient(req, fields)
         const outcome = await revokeToken(client, new Secret(parseForm(tokenForm, fields).token))
         if (outcome === 'done') return reply(200)
+        if (outcome === 'unauthorized') {
+          // RFC 7009 section 2.1: whoever it was not issued to is told so.
+          const why = 'The token was issued neither to this client nor for it.'
+          throw oauthProblem('unauthorized_client', why)
+        }
         throw oauthProblem('unsupported_token_type', 'An API key is revoked by its owner, at /auth/api-keys.')
       },
     }),

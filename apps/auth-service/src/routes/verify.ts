@@ -13,13 +13,23 @@ export interface VerifyRooms {
   authenticate: Authenticate
 }
 
+/** What a 200 says, for the documentation. */
+const DESCRIBED_HEADERS = {
+  'X-User-ID': 'The user, or nothing for a service',
+  'X-Tenant-ID': 'The tenant, or nothing',
+  'X-Service-Name': 'The service that calls, or nothing',
+  [VERIFIED_HEADERS.role]: 'The role of the user',
+  [VERIFIED_HEADERS.permissions]: 'What the credential allows, separated by spaces',
+  [VERIFIED_HEADERS.via]: 'How the caller proved who it is',
+}
+
 /** For a gateway's sub-request, which may come with the method of the request that it asks about (Envoy), and a body. */
 export function verifyRoutes({ authenticate }: VerifyRooms): Route[] {
   return [
     route('ALL', VERIFY_PATH, {
       auth: open('the credential that it is asked about is the one that it is sent'),
       summary: 'Who a credential stands for, in headers; 403 without `permission`',
-      describes: { schemes: ['bearer', 'apiKey'] },
+      describes: { schemes: ['bearer', 'apiKey'], headers: DESCRIBED_HEADERS },
       input: { query: verifyQuery },
       problems: ['unauthenticated', 'invalid_token', 'ambiguous_credentials', 'insufficient_permission'],
       async handle({ req, query: { permission } }) {

@@ -15,6 +15,8 @@ export interface ApiKeyRow {
   expiresAt: Date
   lastUsedAt: Date | null
   revokedAt: Date | null
+  /** When it was given a successor. */
+  replacedAt: Date | null
 }
 
 export interface NewApiKey {
@@ -36,6 +38,7 @@ const VISIBLE = [
   'expires_at as expiresAt',
   'last_used_at as lastUsedAt',
   'revoked_at as revokedAt',
+  'replaced_at as replacedAt',
 ] as const
 const LIVES = sql<boolean>`revoked_at is null and expires_at > clock_timestamp()`
 
@@ -56,14 +59,17 @@ export async function lockKeysOf(tx: Tx, userId: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended('api_keys/' || ${userId}, 0))`.execute(tx)
 }
 
-export async function countLiveKeys(tx: Tx, userId: string): Promise<number> {
-  const { count } = await tx
+/** How many keys of a user live: those that stand, and those that have a successor. */
+export async function countLiveKeys(tx: Tx, userId: string): Promise<{ standing: number; replaced: number }> {
+  return tx
     .selectFrom('api_keys')
-    .select(sql<number>`count(*)::int`.as('count'))
+    .select([
+      sql<number>`count(*) filter (where replaced_at is null)::int`.as('standing'),
+      sql<number>`count(replaced_at)::int`.as('replaced'),
+    ])
     .where('user_id', '=', userId)
     .where(LIVES)
     .executeTakeFirstOrThrow()
-  return count
 }
 
 /** All keys of a user, the newest first, as far as the transaction's role may see. */
@@ -93,11 +99,14 @@ export async function revokeKey(tx: Tx, id: string): Promise<boolean> {
   return numUpdatedRows > 0n
 }
 
-/** Lets a key end in `seconds` at the latest. */
-export async function expireKey(tx: Tx, id: string, seconds: number): Promise<void> {
+/** Notes that a key has a successor, and lets it end in `seconds` at the latest. */
+export async function replaceKey(tx: Tx, id: string, seconds: number): Promise<void> {
   await tx
     .updateTable('api_keys')
-    .set({ expires_at: sql`least(expires_at, clock_timestamp() + make_interval(secs => ${seconds}))` })
+    .set({
+      replaced_at: sql`clock_timestamp()`,
+      expires_at: sql`least(expires_at, clock_timestamp() + make_interval(secs => ${seconds}))`,
+    })
     .where('id', '=', id)
     .execute()
 }

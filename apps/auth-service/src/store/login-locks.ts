@@ -14,34 +14,30 @@ export interface LockRule {
 }
 
 /**
- * Counts one attempt as a failure in advance, in one statement, so that of many at once none slips through; undefined
- * when `key` is locked and the attempt must not be made. The lock of the attempt itself begins here: 1 s, then twice as
- * long each time.
+ * Counts one failure, in one statement, so that of many at once none is lost. The lock that it brings begins here: 1 s,
+ * then twice as long each time.
  */
-export async function countAttempt(
+export async function countFailure(
   tx: Tx,
   key: Buffer,
   { after, maxSeconds, forgetSeconds }: LockRule,
-): Promise<{ failures: number } | undefined> {
+): Promise<void> {
   const isForgotten = sql`l.failed_at < clock_timestamp() - make_interval(secs => ${forgetSeconds})`
   const failures = sql`case when ${isForgotten} then 1 else l.failures + 1 end`
   const seconds = sql`least(${maxSeconds}::int, power(2, least(${failures} - ${after}::int, 30)))`
-  const { rows } = await sql<{ failures: number }>`
+  await sql`
     insert into login_locks as l (key, failures, failed_at) values (${key}, 1, clock_timestamp())
     on conflict (key) do update
       set failures = ${failures}, failed_at = clock_timestamp(),
         locked_until = case when ${failures} >= ${after}::int
-          then clock_timestamp() + make_interval(secs => ${seconds}) end
-      where l.locked_until is null or l.locked_until <= clock_timestamp()
-    returning l.failures`.execute(tx)
-  return rows[0]
+          then clock_timestamp() + make_interval(secs => ${seconds}) end`.execute(tx)
 }
 
-/** For how many more seconds `key` is locked; 0 when it is not. */
-export async function lockedForSeconds(tx: Tx, key: Buffer): Promise<number> {
-  const { rows } = await sql<{ seconds: number }>`
-    select ceil(extract(epoch from locked_until - clock_timestamp()))::int as seconds from login_locks
-    where key = ${key} and locked_until > clock_timestamp()`.execute(tx)
+/** For how many more seconds one of `keys`, at least, is locked; 0 when none is. */
+export async function lockedForSeconds(tx: Tx, keys: readonly Buffer[]): Promise<number> {
+  const { rows } = await sql<{ seconds: number | null }>`
+    select max(greatest(1, ceil(extract(epoch from locked_until - clock_timestamp()))))::int as seconds
+    from login_locks where key = any(${keys}) and locked_until > clock_timestamp()`.execute(tx)
   return rows[0]?.seconds ?? 0
 }
 
@@ -55,14 +51,6 @@ export async function listLocks(
     select key, locked_until as "lockedUntil" from login_locks
     where key = any(${keys}) and locked_until > clock_timestamp()`.execute(tx)
   return rows
-}
-
-/** Takes back one failure that was counted in advance, and the lock that came with it. */
-export async function takeBackFailure(tx: Tx, key: Buffer): Promise<void> {
-  await sql`
-    update login_locks set failures = greatest(failures - 1, 0), locked_until = null where key = ${key}`.execute(
-    tx,
-  )
 }
 
 /** Forgets all failures of `keys`. */

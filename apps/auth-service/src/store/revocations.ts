@@ -8,18 +8,26 @@ type Tx = Transaction<Schema>
 /** Held by whoever writes a revocation until its transaction ends; any number that is used for nothing else will do. */
 const LOCK = 5_022_817_604_331_991n
 
-interface Revoked {
-  kind: authService.Revocation['kind']
-  notBefore: Date | null
+type Kind = authService.Revocation['kind']
+
+export interface NewRevocations {
+  kind: Exclude<Kind, 'user'>
+  subjects: readonly string[]
   expiresAt: Date
 }
 
-export interface NewRevocations extends Revoked {
-  subjects: readonly string[]
+export interface NewUserRevocation {
+  userId: string
+  /** The earliest that it may be. */
+  notBefore: Date
+  expiresAt: Date
 }
 
-interface RevocationRow extends Revoked {
+interface RevocationRow {
+  kind: Kind
   subject: string
+  notBefore: Date | null
+  expiresAt: Date
   /** A number of up to 19 digits, as text. */
   cursor: string
 }
@@ -27,7 +35,8 @@ interface RevocationRow extends Revoked {
 /** What a token has that can be revoked. */
 export interface Revocable {
   sessionId?: string | undefined
-  tokenId?: string | undefined
+  /** Its own, and that of the token at the beginning of its chain. */
+  tokenIds: readonly string[]
   apiKeyId?: string | undefined
   userId?: string | undefined
   issuedAt: Date
@@ -40,11 +49,26 @@ export async function lockRevocations(tx: Tx): Promise<void> {
 
 /** Appends to the feed, which the transaction has locked: in one statement, however many sessions a user has opened. */
 export async function insertRevocations(tx: Tx, revocations: NewRevocations): Promise<void> {
-  const { kind, subjects, notBefore, expiresAt } = revocations
+  const { kind, subjects, expiresAt } = revocations
   await sql`
-    insert into revocations (kind, subject, not_before, expires_at)
-    select ${kind}, subject, ${notBefore}::timestamptz, ${expiresAt}::timestamptz
+    insert into revocations (kind, subject, expires_at)
+    select ${kind}, subject, ${expiresAt}::timestamptz
     from unnest(${subjects}::text[]) as subject`.execute(tx)
+}
+
+/**
+ * As `insertRevocations`, for what a user was issued. The moment from which on tokens are good: later than the one before
+ * it, which is what tokens were issued with since.
+ */
+export async function insertUserRevocation(tx: Tx, revocation: NewUserRevocation): Promise<Date> {
+  const { userId, notBefore, expiresAt } = revocation
+  const { rows } = await sql<{ notBefore: Date }>`
+    insert into revocations (kind, subject, not_before, expires_at)
+    select 'user', ${userId}, greatest(${notBefore}::timestamptz, max(not_before) + interval '1 second'),
+      ${expiresAt}::timestamptz
+    from revocations where kind = 'user' and subject = ${userId}
+    returning not_before as "notBefore"`.execute(tx)
+  return rows[0]?.notBefore ?? notBefore
 }
 
 /** Resolves when whoever was writing a revocation at this moment has committed it or given it up. */
@@ -78,7 +102,7 @@ export async function isRevoked(tx: Tx, token: Revocable): Promise<boolean> {
   const { rows } = await sql`
     select 1 from revocations
     where (kind = 'session' and subject = ${token.sessionId ?? null})
-      or (kind = 'token' and subject = ${token.tokenId ?? null})
+      or (kind = 'token' and subject = any(${token.tokenIds}))
       or (kind = 'api_key' and subject = ${token.apiKeyId ?? null})
       or (kind = 'user' and subject = ${token.userId ?? null} and not_before > ${token.issuedAt})
     limit 1`.execute(tx)

@@ -51,6 +51,7 @@ interface ApiKeysTable {
   expires_at: Date
   last_used_at: Date | null
   revoked_at: Date | null
+  replaced_at: Date | null
 }
 
 interface SigningKeysTable {
@@ -64,7 +65,7 @@ interface SigningKeysTable {
 
 interface RevocationsTable {
   cursor: Generated<string>
-  kind: 'session' | 'token' | 'api_key' | 'user'
+  kind: authService.Revocation['kind']
   subject: string
   not_before: Date | null
   expires_at: Date

@@ -90,7 +90,7 @@ export function createApiKeyVerifier(options: ApiKeyVerifierOptions): ApiKeyVeri
       return asked
     },
     forget({ kind, id }) {
-      if (kind === 'api_key') known.deleteWhere(({ keyId }) => keyId === id)
+      if (kind === 'api_key' || kind === 'api_key_changed') known.deleteWhere(({ keyId }) => keyId === id)
       else if (kind === 'user') known.deleteWhere(({ userId }) => userId === id)
       else return
       revocationsSeen += 1

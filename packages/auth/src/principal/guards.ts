@@ -44,19 +44,18 @@ export function service(...names: [string, ...string[]]): Guard<Principal> {
 }
 
 /**
- * A person who has logged in, and did not come with an API key: who may manage credentials. A key that could make keys
- * would outlive its own revocation.
+ * As `user`, and has logged in, rather than come with an API key: who may manage credentials, or other people. A key that
+ * could make keys would outlive its own revocation, and so would one that could make administrators.
  */
-export function signedIn(): Guard<UserPrincipal> {
+export function signedIn(permission?: Permission): Guard<UserPrincipal> {
+  const person = user(permission)
   return {
-    description: 'a user who has logged in',
-    open: false,
-    kinds: ['user'],
-    permissions: [],
-    services: [],
+    ...person,
+    description: `${person.description} who has logged in`,
+    apiKeys: false,
     decide(principal) {
-      if (!principal) return { allowed: false, reason: 'unauthenticated' }
-      if (principal.kind !== 'user') return forbidden('This route is for users, not for services.')
+      const decision = person.decide(principal)
+      if (!decision.allowed || principal?.kind !== 'user') return decision
       return principal.sessionId !== undefined && principal.via !== 'api-key'
         ? ALLOWED
         : forbidden('This route is for users who have logged in; an API key does not do.')
@@ -95,6 +94,7 @@ export function anyOf<Who extends Principal>(...guards: [Guard<Who>, ...Guard<Wh
     kinds: [...new Set(guards.flatMap((guard) => guard.kinds))],
     permissions: guards.flatMap((guard) => guard.permissions),
     services: guards.flatMap((guard) => guard.services),
+    apiKeys: guards.some((guard) => guard.apiKeys !== false),
     decide(principal) {
       const decisions = guards.map((guard) => guard.decide(principal))
       return (

@@ -23,15 +23,18 @@ export interface RevocationListOptions {
 }
 
 export interface RevocationList {
-  /** @throws Problem invalid_token for what was revoked; unavailable when the feed has been silent too long */
-  check(claims: AccessTokenClaims): void
+  /**
+   * `kid`: the key that signed the token.
+   * @throws Problem invalid_token for what was revoked; unavailable when the feed has been silent too long
+   */
+  check(claims: AccessTokenClaims, kid: string): void
   /** @throws Problem unavailable before the feed was read once, and when it has been silent for longer than is allowed */
   assertHeard(): void
   /**
    * Follows the feed until `signal` aborts. `tried` resolves when it has been read, or could not be, for the first time;
    * neither rejects: a feed that is down is asked again, with pauses.
    */
-  follow(signal: AbortSignal): { tried: Promise<void>; ended: Promise<void> }
+  follow(signal: AbortSignal): { tried: Promise<unknown>; ended: Promise<void> }
 }
 
 const FIRST_RETRY_MS = 100
@@ -86,13 +89,16 @@ export function createRevocationList(options: RevocationListOptions): Revocation
 
   return {
     assertHeard,
-    check(claims) {
+    check(claims, kid) {
       assertHeard()
-      if (revoked.covers(claims)) throw invalidToken('The credential has been revoked.')
+      if (revoked.covers(claims, kid)) throw invalidToken('The credential has been revoked.')
     },
     follow(signal) {
-      const tried = Promise.withResolvers<void>()
-      return { tried: tried.promise, ended: follow(signal, tried.resolve) }
+      const tried = Promise.withResolvers<undefined>()
+      const ended = follow(signal, () => {
+        tried.resolve(undefined)
+      })
+      return { tried: tried.promise, ended }
     },
   }
 }

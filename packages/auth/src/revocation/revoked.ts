@@ -17,7 +17,8 @@ const MINUTE_SECONDS = 60
 export interface RevokedSet {
   readonly size: number
   add(revocation: Revocation, nowSeconds: number): void
-  covers(claims: AccessTokenClaims): boolean
+  /** Whether anything that the token has, or the key that signed it, is revoked. */
+  covers(claims: AccessTokenClaims, kid: string): boolean
 }
 
 export interface RevokedSetOptions {
@@ -31,11 +32,12 @@ export interface RevokedSetOptions {
  * waited beyond that, since clocks differ. When there is no room, the one that would be forgotten first goes.
  */
 export function createRevokedSet({ capacity, graceSeconds, log }: RevokedSetOptions): RevokedSet {
-  const sets: Record<Revocation['kind'], Map<string, Entry>> = {
+  const sets: Record<Exclude<Revocation['kind'], 'api_key_changed'>, Map<string, Entry>> = {
     session: new Map(),
     token: new Map(),
     api_key: new Map(),
     user: new Map(),
+    signing_key: new Map(),
   }
   const size = (): number => Object.values(sets).reduce((sum, set) => sum + set.size, 0)
   let prunedAt = 0
@@ -63,6 +65,8 @@ export function createRevokedSet({ capacity, graceSeconds, log }: RevokedSetOpti
       return size()
     },
     add({ kind, id, not_before: notBefore = 0, expires_at: expiresAt }, nowSeconds) {
+      // That is for whoever remembers API keys: no token is worth less by it.
+      if (kind === 'api_key_changed') return
       if (nowSeconds - prunedAt >= MINUTE_SECONDS) prune(nowSeconds)
       if (expiresAt + graceSeconds <= nowSeconds) return
       const set = sets[kind]
@@ -73,7 +77,8 @@ export function createRevokedSet({ capacity, graceSeconds, log }: RevokedSetOpti
         expiresAt: Math.max(expiresAt, known?.expiresAt ?? 0),
       })
     },
-    covers({ principal, sub, iat, jti, origin_jti: origin, sid, key_id: keyId }) {
+    covers({ principal, sub, iat, jti, origin_jti: origin, sid, key_id: keyId }, kid) {
+      if (sets.signing_key.has(kid)) return true
       if (sets.token.has(jti)) return true
       if (origin !== undefined && sets.token.has(origin)) return true
       if (sid !== undefined && sets.session.has(sid)) return true

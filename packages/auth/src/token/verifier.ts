@@ -12,7 +12,7 @@ export interface VerifierOptions extends ClaimPolicy {
   /** The longest that a verified token is remembered, in milliseconds. */
   cacheTtlMs?: number
   /** What is believed no more, asked at each use of a token. */
-  revocations?: { check(claims: AccessTokenClaims): void }
+  revocations?: { check(claims: AccessTokenClaims, kid: string): void }
   now?: () => number
 }
 
@@ -60,7 +60,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       return undefined
     }
     checkTime(hit.claims, skewSeconds, nowMs / 1000)
-    revocations?.check(hit.claims)
+    revocations?.check(hit.claims, hit.kid)
     return hit.claims
   }
 
@@ -74,7 +74,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const { kid } = jws.header
       checkSignature(jws, await keys.find(kid))
       const claims = checkClaims(payload, options, now() / 1000)
-      revocations?.check(claims)
+      revocations?.check(claims, kid)
       remember(digest, { claims, kid })
       return claims
     },

@@ -88,10 +88,12 @@ export const metadata = endpoint({
 
 /**
  * Something that is believed no more, although its tokens have not expired. `user`: every token of that user issued
- * before `not_before`. The others: every token whose `sid`, `jti` or `key_id` is `id`.
+ * before `not_before`. `signing_key`: every token whose header names it as `kid`. `session`, `token` and `api_key`: every
+ * token whose `sid`, `jti` or `origin_jti`, or `key_id` is `id`. `api_key_changed` revokes nothing: the key ends sooner
+ * than it was to, and what is remembered of it must be asked anew.
  */
 export const revocation = z.object({
-  kind: z.enum(['session', 'token', 'api_key', 'user']),
+  kind: z.enum(['session', 'token', 'api_key', 'api_key_changed', 'user', 'signing_key']),
   id: z.string(),
   /** Seconds since the epoch; for `user` only. */
   not_before: z.number().int().optional(),

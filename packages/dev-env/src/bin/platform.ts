@@ -19,7 +19,7 @@ try {
   })
   const { services, grpc, accounts, traces, tls } = platform
   const result = values.json
-    ? JSON.stringify({ services, grpc, accounts, traces, tls })
+    ? JSON.stringify({ services, grpc, accounts, traces, tls, service_secrets: platform.serviceSecrets })
     : overview({ ...services, traces, ...(tls && { 'the CA': tls.ca }) }, accounts)
   process.stdout.write(`${result}\n`)
   await aborted(stop)

@@ -35,6 +35,8 @@ export interface Platform {
   /** Base URL of the trace receiver and its page. */
   traces: string
   accounts: Account[]
+  /** What each service proves itself with at `/oauth/token`. */
+  serviceSecrets: PerService<string>
   /** With `mtls`: the CA that is believed, and the folder of all certificates. */
   tls?: { ca: string; folder: string }
   /** Process id per service; undefined for one that is about to be started again. */
@@ -107,6 +109,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       grpc: `127.0.0.1:${ports.grpc}`,
       traces: receiver.url,
       accounts,
+      serviceSecrets: perService(secrets.serviceSecret),
       ...(tls && { tls: { ca: tls.bundle, folder: tls.folder } }),
       pids: services.pids,
       kill: services.kill,

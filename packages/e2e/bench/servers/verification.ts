@@ -13,7 +13,9 @@ const PATH = '/v1/things'
 const issuer = await createTestIssuer()
 const token = await issuer.userToken('bench', { lifetimeSeconds: 3600 })
 const config = loadConfig(z.object({ ...serviceEnv({ port: 0 }), ...authEnv }), {})
-const { authenticate } = createServiceAuth({ config, issuer: issuer.issuer, audiences: ['waybill'] })
+const auth = createServiceAuth({ config, issuer: issuer.issuer, audiences: ['waybill'] })
+const { authenticate } = auth
+await auth.start(new AbortController().signal)
 const handle = (_req: express.Request, res: express.Response) => void res.json(BODY)
 
 const VARIANTS: Record<string, () => Promise<number>> = {

@@ -19,7 +19,7 @@ export function permissionsPage(apps: readonly DescribedApp[]): string {
   return [
     '# Permissions',
     GENERATED,
-    'Who may use which route. "Anybody" routes look at no credential, and say why. A user passes with the permission named, directly or through services that act for them; with an API key if the key was given it too. Beside these, every service answers `/livez`, `/readyz`, `/metrics`, `/openapi.json` and `/docs` to anybody who can reach it.',
+    'Who may use which route. "Anybody" routes look at no credential, and say why. A user passes with the permission named, directly or through services that act for them; with an API key if the key was given it too, and no login is asked for. Beside these, every service answers `/livez`, `/readyz`, `/metrics`, `/openapi.json` and `/docs` to anybody who can reach it.',
     rolesSection(),
     delegationSection(),
     ...sections,
@@ -113,8 +113,16 @@ export function environmentExample(apps: readonly DescribedApp[]): string {
 function defaultOf(type: z.ZodType): string {
   const { success, data = '' } = type.safeParse(undefined)
   if (!success) return 'required'
-  const text = [data].flat().map(String).join(',')
+  const text = written(data)
   return text === '' ? 'empty' : `\`${text}\``
+}
+
+/** A value as one would write it in the environment. */
+function written(value: unknown): string {
+  if (Array.isArray(value)) return value.map(String).join(',')
+  if (typeof value !== 'object' || value === null) return String(value)
+  const entries = value instanceof Map ? [...value] : Object.entries(value)
+  return entries.map(([name, each]) => `${String(name)}=${String(each)}`).join(',')
 }
 
 function cell(text: string): string {
