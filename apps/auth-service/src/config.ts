@@ -2,7 +2,7 @@ import { authEnv } from '@waybill/auth'
 import { databaseEnv } from '@waybill/database'
 import { env, serviceEnv, throttleEnv } from '@waybill/service-kit'
 import { z } from 'zod'
-import { accountsEnv, isWholeFirstAdmin } from './accounts-env.ts'
+import { accountsEnv, isWholeFirstAdmin } from './people/accounts-env.ts'
 import { clientHashes, encryptionKey } from './config-values.ts'
 
 const DEFAULT_PORT = 8005

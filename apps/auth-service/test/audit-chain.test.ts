@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { authService } from '@waybill/contracts'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { auditHash, canonicalJson } from '../src/audit-chain.ts'
+import { auditHash, canonicalJson } from '../src/audit/audit-chain.ts'
 import { startSetting } from './setting.ts'
 import type { Session, Setting } from './setting.ts'
 

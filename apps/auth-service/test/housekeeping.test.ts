@@ -1,6 +1,6 @@
 import { createLogger } from '@waybill/service-kit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createHousekeeping } from '../src/housekeeping.ts'
+import { createHousekeeping } from '../src/time/housekeeping.ts'
 import { claimsOf, startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
 

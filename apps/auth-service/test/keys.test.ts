@@ -9,7 +9,7 @@ import supertest from 'supertest'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createApp } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
-import { generateSealedKey } from '../src/signing-key.ts'
+import { generateSealedKey } from '../src/keys/signing-key.ts'
 import { basic, environmentOn, PASSWORD, secretOf, startSetting } from './setting.ts'
 import type { Session, Setting } from './setting.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { createCommonPasswords } from '../src/common-passwords.ts'
-import { createPasswordPolicy } from '../src/password-policy.ts'
-import type { PolicyName } from '../src/password-policy.ts'
+import { createCommonPasswords } from '../src/people/common-passwords.ts'
+import { createPasswordPolicy } from '../src/people/password-policy.ts'
+import type { PolicyName } from '../src/people/password-policy.ts'
 
 const JOHN = { username: 'john_doe', email: 'john.doe@example.com' }
 

@@ -15,6 +15,7 @@ describe('the issuer for tests', () => {
       issuer: issuer.issuer,
       audiences: ['waybill'],
     })
+    await auth.start(new AbortController().signal)
   })
   afterEach(() => auth.close())
 

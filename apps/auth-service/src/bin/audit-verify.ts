@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { AuthClient } from '@waybill/auth/client'
 import { authService } from '@waybill/contracts'
-import { walkAudit } from '../audit-walk.ts'
-import type { NotedHead, ReadAuditPage } from '../audit-walk.ts'
+import { walkAudit } from '../audit/audit-walk.ts'
+import type { NotedHead, ReadAuditPage } from '../audit/audit-walk.ts'
 
 // npm run audit:verify: reads the whole audit as an administrator, and computes every hash anew.
 

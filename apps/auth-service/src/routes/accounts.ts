@@ -2,9 +2,9 @@ import { open, signedIn, user } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { enforceQuotas, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { Accounts } from '../accounts.ts'
-import type { Limits } from '../limits.ts'
-import type { PasswordChange } from '../password-change.ts'
+import type { Accounts } from '../people/accounts.ts'
+import type { Limits } from '../people/limits.ts'
+import type { PasswordChange } from '../people/password-change.ts'
 import type { User } from '../store/users.ts'
 
 export interface AccountRooms {

@@ -2,7 +2,7 @@ import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { ClientRegistry, NewSecret } from '../client-registry.ts'
+import type { ClientRegistry, NewSecret } from '../clients/client-registry.ts'
 import type { LiveSecret } from '../store/service-clients.ts'
 
 export function adminClientRoutes({ registry }: { registry: ClientRegistry }): Route[] {

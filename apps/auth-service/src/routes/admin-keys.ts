@@ -2,7 +2,7 @@ import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { Keyring } from '../keyring.ts'
+import type { Keyring } from '../keys/keyring.ts'
 
 export function adminKeyRoutes({ keyring }: { keyring: Keyring }): Route[] {
   const keys = async () => ({

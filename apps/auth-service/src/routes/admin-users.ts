@@ -2,7 +2,7 @@ import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { ManagedUser, Users } from '../users.ts'
+import type { ManagedUser, Users } from '../people/users.ts'
 import { describedUser } from './accounts.ts'
 
 export function adminUserRoutes({ users }: { users: Users }): Route[] {

@@ -2,7 +2,7 @@ import { signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { ApiKeys, CreatedKey } from '../api-keys.ts'
+import type { ApiKeys, CreatedKey } from '../api-keys/api-keys.ts'
 import type { ApiKeyRow } from '../store/api-keys.ts'
 
 /** Keys are managed by who has logged in, and never with a key: a stolen one could make others that outlive it. */

@@ -2,7 +2,7 @@ import { open } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { reply, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { Keyring } from '../keyring.ts'
+import type { Keyring } from '../keys/keyring.ts'
 
 export function keyRoutes({ keyring, maxAgeSeconds }: { keyring: Keyring; maxAgeSeconds: number }): Route[] {
   return [

@@ -1,5 +1,5 @@
 import type { Route } from '@waybill/service-kit'
-import type { PeopleRooms } from '../people.ts'
+import type { PeopleRooms } from '../people/people.ts'
 import { accountRoutes } from './accounts.ts'
 import { adminUserRoutes } from './admin-users.ts'
 import { apiKeyRoutes } from './api-keys.ts'

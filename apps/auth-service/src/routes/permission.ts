@@ -2,8 +2,8 @@ import { user } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { Denials } from '../denials.ts'
-import { decidePermission } from '../permission-decision.ts'
+import type { Denials } from '../audit/denials.ts'
+import { decidePermission } from '../people/permission-decision.ts'
 
 export function permissionRoutes({ denials }: { denials: Denials }): Route[] {
   return [

@@ -2,10 +2,10 @@ import { open, signedIn } from '@waybill/auth'
 import { authService } from '@waybill/contracts'
 import { enforceQuotas, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { Accounts } from '../accounts.ts'
-import type { IssuedToken } from '../keyring.ts'
-import type { Limits } from '../limits.ts'
-import type { OpenSession, Sessions } from '../sessions.ts'
+import type { Accounts } from '../people/accounts.ts'
+import type { IssuedToken } from '../keys/keyring.ts'
+import type { Limits } from '../people/limits.ts'
+import type { OpenSession, Sessions } from '../sessions/sessions.ts'
 
 export interface SessionRooms {
   accounts: Accounts

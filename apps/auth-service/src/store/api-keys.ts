@@ -1,6 +1,6 @@
 import type { Transaction } from '@waybill/database'
 import { sql } from 'kysely'
-import type { ResolvedKey } from '../resolved-key.ts'
+import type { ResolvedKey } from '../api-keys/resolved-key.ts'
 import type { Schema } from './schema.ts'
 
 type Tx = Transaction<Schema>

@@ -1,6 +1,6 @@
 import type { Transaction } from '@waybill/database'
 import { sql } from 'kysely'
-import { comparableName } from '../account-name.ts'
+import { comparableName } from '../people/account-name.ts'
 import type { Schema, Tier } from './schema.ts'
 
 type Tx = Transaction<Schema>
