@@ -34,6 +34,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     issuer: overrides.issuer ?? client.issuer,
     audiences: [NAME, config.PLATFORM_AUDIENCE],
     tls,
+    log,
   })
 
   const migrations = new URL('../migrations/', import.meta.url)

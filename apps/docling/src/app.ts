@@ -1,7 +1,7 @@
 import { createServiceAuth } from '@waybill/auth'
 import type { Issuer } from '@waybill/auth'
 import { createHttpClient } from '@waybill/http-client'
-import { createService, openTls } from '@waybill/service-kit'
+import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { createLlmProxy } from './clients.ts'
 import type { Config } from './config.ts'
@@ -21,13 +21,15 @@ export interface Dependencies {
 
 /** Documents in, Markdown and text out; tokens and the index of the user's memory by way of llm-proxy. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
-  const tls = openTls({ service: NAME, config, logger: overrides.logger })
+  const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
+  const tls = openTls({ service: NAME, config, logger: log })
   const http = createHttpClient({ service: NAME, config, tls })
   const auth = createServiceAuth({
     config,
     issuer: overrides.issuer ?? http.issuer,
     audiences: [NAME, config.PLATFORM_AUDIENCE],
     tls,
+    log,
   })
   const pool =
     overrides.pool ??
@@ -55,7 +57,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
       }),
       ...healthRoutes(),
     ],
-    ...(overrides.logger && { logger: overrides.logger }),
+    logger: log,
     closing: [() => pool.close(), () => http.close()],
   })
 }

@@ -1,7 +1,7 @@
 import { createServiceAuth } from '@waybill/auth'
 import type { Issuer } from '@waybill/auth'
 import { createHttpClient } from '@waybill/http-client'
-import { createService, openTls } from '@waybill/service-kit'
+import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { createMemory } from './clients.ts'
 import type { Config } from './config.ts'
@@ -28,13 +28,15 @@ export interface Dependencies {
 
 /** Language models behind one door, and the user's memory in data_store. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
-  const tls = openTls({ service: NAME, config, logger: overrides.logger })
+  const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
+  const tls = openTls({ service: NAME, config, logger: log })
   const http = createHttpClient({ service: NAME, config, tls })
   const auth = createServiceAuth({
     config,
     issuer: overrides.issuer ?? http.issuer,
     audiences: [NAME, config.PLATFORM_AUDIENCE],
     tls,
+    log,
   })
 
   const tokenizer = createTokenizer()
@@ -78,7 +80,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
       ...embeddingsRoutes(embedding),
       ...modelsRoutes(models),
     ],
-    ...(overrides.logger && { logger: overrides.logger }),
+    logger: log,
     closing: [() => indexing.close(), () => http.close()],
   })
 }

@@ -33,6 +33,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     issuer: overrides.issuer ?? http.issuer,
     audiences: [NAME, config.PLATFORM_AUDIENCE],
     tls,
+    log,
   })
   const migrations = new URL('../migrations/', import.meta.url)
   const database = openDatabase<Tables>({ config, migrations, log, service: NAME })

@@ -82,6 +82,8 @@ export function createServiceAuth(options: ServiceAuthOptions): ServiceAuth {
     authenticate: createAuthenticator(credentials, ({ socket }) => peers.peerOf(socket)),
     peerRefusal: (socket) => peers.peerRefusal(socket),
     async start() {
+      if (config.JWT_ALGORITHM === 'HS256')
+        log?.warn('JWT_ALGORITHM is HS256: whoever verifies tokens can make them')
       // Until close(), and so through the last requests of a service that is going down.
       following ??= revocations.follow(stopping.signal)
       await following.tried

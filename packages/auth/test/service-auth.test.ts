@@ -1,4 +1,4 @@
-import { ConfigError, loadConfig } from '@waybill/service-kit'
+import { ConfigError, createLogger, loadConfig } from '@waybill/service-kit'
 import type { Principal } from '@waybill/service-kit'
 import { afterEach, describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -160,6 +160,16 @@ describe('with JWT_ALGORITHM=HS256', () => {
     const key = sharedKeyOf(config)!
     const { token } = await signAccessToken(key.signing, grant)
     expect(await (await started({ config })).verifier.verify(token)).toMatchObject({ sub: 'u1' })
+  })
+
+  test('is said in the log at the start: whoever verifies can mint', async () => {
+    const lines: string[] = []
+    const log = createLogger({ service: 'x', destination: { write: (line) => lines.push(line) } })
+    await started({ config: hs256, log })
+    expect(lines.join('')).toContain('JWT_ALGORITHM is HS256')
+    expect(lines.join('')).not.toContain(SECRET)
+    await started({ config: configured(), log })
+    expect(lines).toHaveLength(1)
   })
 
   test('a token of another secret, or made with a public key as the secret, is refused', async () => {
