@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { describeApps } from '../src/docs/apps.ts'
 import type { DescribedApp } from '../src/docs/apps.ts'
@@ -29,5 +30,21 @@ describe('the documentation tells the truth', () => {
       const missing = routes.filter(({ path }) => !readme.includes(path.replace(/\*\w+$/, '')))
       expect([name, ...missing.map(({ path }) => path)]).toEqual([name])
     }
+  })
+
+  it('every link from one file of the project to another leads somewhere', () => {
+    const root = new URL('../../../', import.meta.url)
+    const pages = globSync(['*.md', '{docs,infra,apps,packages}/**/*.md'], {
+      cwd: fileURLToPath(root),
+      exclude: (name) => name === 'node_modules',
+    })
+    expect(pages.length).toBeGreaterThan(20)
+    const broken = pages.flatMap((page) => {
+      const links = readFileSync(new URL(page, root), 'utf8').matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)
+      return [...links].flatMap(([, target = '']) =>
+        existsSync(new URL(target, new URL(page, root))) ? [] : [`${page}: ${target}`],
+      )
+    })
+    expect(broken).toEqual([])
   })
 })
