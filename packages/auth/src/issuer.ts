@@ -6,10 +6,14 @@ export interface Issuer {
   /** The published keys (RFC 7517). */
   jwks(): Promise<unknown>
   /**
-   * The revocations after `cursor`, or all that are in force without one; waits a while for the first. Gives up when
-   * `signal` aborts.
+   * The revocations after `cursor`, or all that are in force without one. With `wait` it waits a while for the first that
+   * comes after the cursor; without, it answers at once. Gives up when `signal` aborts.
    */
-  revocations(cursor: string | undefined, signal: AbortSignal): Promise<authService.RevocationPage>
+  revocations(
+    cursor: string | undefined,
+    signal: AbortSignal,
+    wait: boolean,
+  ): Promise<authService.RevocationPage>
   /** What an API key stands for (RFC 7662). @throws Problem unavailable when it cannot be asked */
   introspect(apiKey: Secret): Promise<authService.Introspection>
 }

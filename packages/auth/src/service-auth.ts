@@ -48,7 +48,7 @@ export function createServiceAuth(options: ServiceAuthOptions): ServiceAuth {
   const { config, issuer, audiences, edge = false, log, now = Date.now } = options
   const keys = options.keys ?? sharedKeyOf(config) ?? jwksOf(issuer, config, now)
   const revocations = createRevocationList({
-    feed: (cursor, signal) => issuer.revocations(cursor, signal),
+    feed: (cursor, signal, wait) => issuer.revocations(cursor, signal, wait),
     maxStaleMs: config.REVOCATION_MAX_STALE_SECONDS * 1000,
     capacity: config.REVOCATION_LIST_SIZE,
     graceSeconds: config.CLOCK_SKEW_SECONDS,

@@ -173,10 +173,12 @@ describe('the list of revocations', () => {
   test('asks a feed that is down again and again with pauses, and goes on from the same cursor', async () => {
     vi.useFakeTimers()
     const asked: [string | undefined, number][] = []
+    const waits: boolean[] = []
     let isDown = false
     const revocations = list({
-      feed: (cursor) => {
+      feed: (cursor, _signal, wait) => {
         asked.push([cursor, Date.now()])
+        waits.push(wait)
         if (isDown) return Promise.reject(new Error('connection refused'))
         if (cursor === '7') return new Promise(() => undefined)
         isDown = true
@@ -187,6 +189,8 @@ describe('the list of revocations', () => {
     await vi.advanceTimersByTimeAsync(60_000)
     const pauses = asked.slice(1).map(([, at], index) => at - (asked[index]?.[1] ?? 0))
     expect(asked.slice(1).every(([cursor]) => cursor === '5')).toBe(true)
+    // One that is back answers at once: nobody waits for news meanwhile.
+    expect(waits.slice(0, 4)).toEqual([true, true, false, false])
     expect(pauses.slice(0, 6)).toEqual([0, 100, 200, 400, 800, 1_000])
     expect(Math.max(...pauses)).toBe(1_000)
     expect(() => {
@@ -219,9 +223,9 @@ describe('the list of revocations', () => {
     let now = NOW * 1000
     const issuer = new StandInIssuer()
     const heard = Promise.withResolvers<undefined>()
-    const feed: typeof issuer.revocations = async (cursor, signal) => {
+    const feed: typeof issuer.revocations = async (cursor, signal, wait) => {
       if (cursor !== undefined) heard.resolve(undefined)
-      return issuer.revocations(cursor, signal)
+      return issuer.revocations(cursor, signal, wait)
     }
     const strict = list({ feed, maxStaleMs: 60_000, now: () => now })
     const check = (): void => {

@@ -120,9 +120,9 @@ describe('a service with an issuer', () => {
     const issuer = new StandInIssuer()
     const signals: AbortSignal[] = []
     const { revocations } = issuer
-    issuer.revocations = (cursor, signal) => {
+    issuer.revocations = (cursor, signal, wait) => {
       signals.push(signal)
-      return revocations(cursor, signal)
+      return revocations(cursor, signal, wait)
     }
     const auth = serve({ config: configured(), issuer })
     expect(signals).toHaveLength(0)

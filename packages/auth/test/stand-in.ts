@@ -42,14 +42,14 @@ export class StandInIssuer implements Issuer {
   introspect: Issuer['introspect'] = (apiKey) =>
     Promise.resolve(this.#apiKeys.get(apiKey.reveal()) ?? { active: false })
 
-  revocations: Issuer['revocations'] = async (cursor, signal) => {
+  revocations: Issuer['revocations'] = async (cursor, signal, wait) => {
     const after = Number(cursor ?? 0)
     const gone = Promise.withResolvers<never>()
     const giveUp = (): void => {
       gone.reject(new Error('the follower has gone'))
     }
     signal.addEventListener('abort', giveUp, { once: true })
-    if (cursor !== undefined && after === this.#revocations.length)
+    if (wait && cursor !== undefined && after === this.#revocations.length)
       await Promise.race([this.#news.promise, gone.promise])
     signal.removeEventListener('abort', giveUp)
     return { cursor: String(this.#revocations.length), revocations: this.#revocations.slice(after) }

@@ -19,7 +19,8 @@ const tokenLike = (canary: string): string =>
 
 /**
  * Requests with `canary` wherever people and programs put credentials: as one, as half of one, in the wrong header, in
- * the query, and in bodies that cannot be read. A path is no such place: paths are logged, and documented to be.
+ * the query, in the path, and in bodies that cannot be read. What has no form of its own, a password, is not looked for
+ * in paths and request ids: nothing tells it from a word.
  */
 export function plantedRequests(canary: string, paths: readonly string[]): Planted[] {
   const post = (body: string, type = 'application/json'): Ask => ({
@@ -47,6 +48,9 @@ export function plantedRequests(canary: string, paths: readonly string[]): Plant
       path,
       ask: { headers: { 'X-Service-Name': 'docling', Authorization: `Bearer ${canary}` } },
     },
+    { what: 'an API key as the request id', path, ask: { headers: { 'X-Request-ID': `wb_${canary}` } } },
+    { what: 'an API key as the path', path: `/wb_${canary}`, ask: {} },
+    { what: 'a token in the path', path: `${path}/${tokenLike(canary)}`, ask: {} },
     { what: 'a cookie', path, ask: { headers: { Cookie: `session=${canary}` } } },
     { what: 'a proxy credential', path, ask: { headers: { 'Proxy-Authorization': `Bearer ${canary}` } } },
     { what: 'a query', path: `${path}?access_token=${canary}&password=${canary}`, ask: {} },

@@ -125,9 +125,14 @@ async function plantEverywhere(): Promise<void> {
       })
       answers.push(`${service} ${status} ${JSON.stringify([...headers])} ${JSON.stringify(body)}`)
     }
-    const traced = requests.filter(({ path }) => !path.startsWith(UNTRACED))
+    const traced = requests.filter(
+      ({ path, ask: { headers = {} } }) =>
+        path.split('?')[0] !== UNTRACED && !Object.hasOwn(headers, 'X-Request-ID'),
+    )
     // After each service: the receiver keeps the newest traces only.
     spans += await tracesOf(requestId, (traces) => expect(traces).toHaveLength(traced.length))
+    // Also of those whose request id was none.
+    spans += await (await fetch(`${platform.traces}/api/traces`)).text()
   }
 }
 

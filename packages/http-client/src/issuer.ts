@@ -21,9 +21,9 @@ export function createIssuer(oauth: OAuthCall, options: { timeoutMs: number }): 
       if (answer.status !== 200) throw fromAnswer(answer.call, answer)
       return answer.body
     },
-    async revocations(cursor, signal) {
+    async revocations(cursor, signal, mayWait) {
       // The first page is wanted at once: what was revoked before this service started.
-      const wait = cursor === undefined ? 0 : FEED_WAIT_SECONDS
+      const wait = mayWait && cursor !== undefined ? FEED_WAIT_SECONDS : 0
       const query = `?wait=${wait}${cursor === undefined ? '' : `&after=${cursor}`}`
       const waitMs = wait * 1000 + QUESTION_LIMIT_MS
       const answer = await oauth({ method: 'GET', path: REVOCATIONS_PATH, query, timeoutMs: waitMs, signal })

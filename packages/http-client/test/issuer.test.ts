@@ -41,13 +41,15 @@ describe('the published keys', () => {
 describe('the feed of revocations', () => {
   const page = { cursor: '7', revocations: [{ kind: 'session', id: 's', expires_at: 9 }] }
 
-  test('is read at once the first time, and waits for news after a cursor', async () => {
+  test('is read at once the first time and when it was away, and else waits for news', async () => {
     const { issuer } = await answering(200, page)
-    expect(await issuer.revocations(undefined, never)).toEqual(page)
-    await issuer.revocations('7', never)
+    expect(await issuer.revocations(undefined, never, true)).toEqual(page)
+    await issuer.revocations('7', never, true)
+    await issuer.revocations('7', never, false)
     expect(neighbour.requests.map(({ url }) => url)).toEqual([
       '/oauth/revocations?wait=0',
       '/oauth/revocations?wait=20&after=7',
+      '/oauth/revocations?wait=0&after=7',
     ])
     expect(neighbour.requests[0]!.headers.authorization).toBe(basic)
   })
@@ -58,13 +60,15 @@ describe('the feed of revocations', () => {
       stopping.abort()
     })
     http = client({ AUTH_SERVICE_URL: neighbour.url })
-    const error = await thrown(http.issuer.revocations('7', stopping.signal))
+    const error = await thrown(http.issuer.revocations('7', stopping.signal, true))
     expect(error).toMatchObject({ code: 'client_closed' })
   })
 
   test('in another form than promised is no page', async () => {
     const { issuer } = await answering(200, { cursor: 7 })
-    expect(await thrown(issuer.revocations(undefined, never))).toMatchObject({ code: 'upstream_failed' })
+    expect(await thrown(issuer.revocations(undefined, never, true))).toMatchObject({
+      code: 'upstream_failed',
+    })
   })
 })
 

@@ -1,10 +1,11 @@
 import type { NextFunction, Request, Response } from 'express'
-import { setServerRequestId } from '@waybill/telemetry'
+import { setServerPath, setServerRequestId } from '@waybill/telemetry'
 import type { Logger } from 'pino'
 import { runInContext } from './context.ts'
 import type { RequestContext } from './context.ts'
 import { deadlineFor, TIMEOUT_HEADER } from './deadline.ts'
 import { Problem } from './problem.ts'
+import { redact } from './redact.ts'
 import { acceptRequestId, REQUEST_ID_HEADER } from './request-id.ts'
 
 /** What was answered, for the access log; the path without its query, which may hold what a log should not. */
@@ -47,6 +48,9 @@ export function begin(log: Logger, { timeoutFor, edge }: BeginOptions) {
     const context: RequestContext = { requestId, log, deadline, signal: abort.signal }
     res.set(REQUEST_ID_HEADER, requestId)
     setServerRequestId(requestId)
+    // People put credentials into paths; the instrumentation has already written down the path as it came.
+    const masked = redact(req.path)
+    if (masked !== req.path) setServerPath(masked)
     res.once('close', () => {
       clearTimeout(timer)
       if (!res.writableFinished) abort.abort(new Problem('client_closed', 'The client went away.'))

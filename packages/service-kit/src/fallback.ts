@@ -3,6 +3,7 @@ import { requestContext } from './context.ts'
 import { pathMatcher } from './path-matcher.ts'
 import { Problem } from './problem.ts'
 import { asProblem, sendProblem } from './problem-response.ts'
+import { redact } from './redact.ts'
 import type { Route } from './route.ts'
 
 /**
@@ -15,7 +16,7 @@ export function notFoundHandler(routes: readonly Pick<Route, 'method' | 'path'>[
     const methods = known.filter((route) => route.matches(req.path)).map((route) => route.method)
     const allowed = [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : method)))]
     if (allowed.length === 0) {
-      sendProblem(res, new Problem('not_found', `There is no ${req.method} ${req.path} here.`))
+      sendProblem(res, new Problem('not_found', `There is no ${req.method} ${redact(req.path)} here.`))
       return
     }
     const headers = { Allow: allowed.join(', ') }
@@ -25,7 +26,7 @@ export function notFoundHandler(routes: readonly Pick<Route, 'method' | 'path'>[
     }
     sendProblem(
       res,
-      new Problem('method_not_allowed', `${req.path} does not take ${req.method}.`, { headers }),
+      new Problem('method_not_allowed', `${redact(req.path)} does not take ${req.method}.`, { headers }),
     )
   }
 }

@@ -41,8 +41,8 @@ export function openApiDocument(service: DescribedService, routes: readonly Rout
 }
 
 function operation(route: Route, path: string, method: string, throttled: boolean): Json {
-  const codes: ProblemCode[] = [...usualProblems(route), ...(route.problems ?? [])]
-  if (throttled && !codes.includes('rate_limited')) codes.push('rate_limited')
+  const limited = throttled ? (['rate_limited'] as const) : []
+  const codes = [...new Set([...usualProblems(route), ...(route.problems ?? []), ...limited])]
   return {
     operationId: `${method}${path.replace(/[^A-Za-z0-9]+(\w?)/g, (_, next: string) => next.toUpperCase())}`,
     summary: route.summary,
@@ -78,9 +78,17 @@ function guardNote(guard: Guard): Json {
   return { open: guard.open, kinds: guard.kinds, permissions: guard.permissions, services: guard.services }
 }
 
+/** What can go wrong with any credential; 503 while what was revoked is not known, or the issuer cannot be asked. */
+const GUARDED = [
+  'ambiguous_credentials',
+  'unauthenticated',
+  'insufficient_permission',
+  'unavailable',
+] as const
+
 function usualProblems(route: Route): ProblemCode[] {
   return [
-    ...(route.auth.open ? [] : (['unauthenticated', 'insufficient_permission'] as const)),
+    ...(route.auth.open ? [] : GUARDED),
     ...(Object.values(route.input).some(Boolean) ? (['validation_failed'] as const) : []),
   ]
 }

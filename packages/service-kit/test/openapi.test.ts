@@ -157,7 +157,15 @@ describe('the OpenAPI document', () => {
       { name: 'limit', required: false },
       { name: 'after', required: false },
     ])
-    expect(Object.keys(get?.responses ?? {}).sort()).toEqual(['200', '400', '401', '403', '404', '429'])
+    expect(Object.keys(get?.responses ?? {}).sort()).toEqual([
+      '200',
+      '400',
+      '401',
+      '403',
+      '404',
+      '429',
+      '503',
+    ])
     expect(post?.requestBody?.content['application/json']?.schema).toMatchObject({ required: ['at'] })
     expect(post?.responses).toHaveProperty('201')
   })

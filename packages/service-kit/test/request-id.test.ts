@@ -25,6 +25,24 @@ describe('X-Request-ID', () => {
     },
   )
 
+  test.each([`wb_${'a1'.repeat(18)}`, `rt_${'0'.repeat(36)}_x`, 'eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJ1In0.c2ln'])(
+    'a credential in the wrong header is no id: %j',
+    async (credential) => {
+      await using here = await stand([echo])
+      const { headers } = await ask(`${here.url}/v1/echo`, { headers: { 'X-Request-ID': credential } })
+      expect(headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/)
+    },
+  )
+
+  test('a credential in a path is not given back', async () => {
+    await using here = await stand([echo])
+    const key = `wb_${'a1'.repeat(18)}`
+    const { status, body } = await ask(`${here.url}/${key}`)
+    expect(status).toBe(404)
+    expect(JSON.stringify(body)).not.toContain(key)
+    expect(here.log.text()).not.toContain(key)
+  })
+
   test('two of them are no id', async () => {
     await using here = await stand([echo])
     const socket = dial(here.port)

@@ -4,5 +4,11 @@ export type { AttributeName, MetricName, SpanName } from './names.ts'
 export { startRpcClientSpan, startRpcServerSpan } from './rpc-span.ts'
 export type { RpcSpan } from './rpc-span.ts'
 export { metricsText, stopTelemetry } from './running.ts'
-export { activeTrace, setServerIdentity, setServerRequestId, setServerRoute } from './server-span.ts'
+export {
+  activeTrace,
+  setServerIdentity,
+  setServerPath,
+  setServerRequestId,
+  setServerRoute,
+} from './server-span.ts'
 export { withSpan } from './with-span.ts'

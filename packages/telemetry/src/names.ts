@@ -13,6 +13,7 @@ export const ATTRIBUTE = {
   via: 'waybill.via',
   /** The service that is called next. */
   audience: 'waybill.audience',
+  path: 'url.path',
   collection: 'db.collection.name',
   operation: 'db.operation.name',
   system: 'db.system.name',

@@ -16,6 +16,11 @@ export function setServerRequestId(requestId: string): void {
   trace.getActiveSpan()?.setAttribute(ATTRIBUTE.requestId, requestId)
 }
 
+/** Says on the current server span what the path was, where it must not stand there as it came. */
+export function setServerPath(path: string): void {
+  trace.getActiveSpan()?.setAttribute(ATTRIBUTE.path, path)
+}
+
 /** Puts on the current server span who the request is for and which services act for them. */
 export function setServerIdentity(identity: {
   subject: string

@@ -50,7 +50,7 @@ describe('names of spans and attributes', () => {
 
   test('follow the semantic conventions, or begin with waybill.', () => {
     const conventions = [
-      ...['db.collection.name', 'db.operation.name', 'db.system.name', 'error.type'],
+      ...['db.collection.name', 'db.operation.name', 'db.system.name', 'error.type', 'url.path'],
       ...['rpc.system', 'rpc.service', 'rpc.method', 'rpc.grpc.status_code'],
     ]
     const own = Object.values(ATTRIBUTE).filter((name) => !name.startsWith('waybill.'))

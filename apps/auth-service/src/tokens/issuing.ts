@@ -89,8 +89,9 @@ export function createIssuing(options: IssuingOptions): Issuing {
     registry: createClientRegistry(config.SERVICE_CLIENTS, database),
     issuer: {
       jwks: () => Promise.resolve({ keys: keyring.published() }),
-      async revocations(cursor, signal) {
-        const page = await revocations.after(cursor, cursor === undefined ? 0 : FEED_WAIT_SECONDS, signal)
+      async revocations(cursor, signal, mayWait) {
+        const waitSeconds = mayWait && cursor !== undefined ? FEED_WAIT_SECONDS : 0
+        const page = await revocations.after(cursor, waitSeconds, signal)
         // Another instance may have done it, and this one would go on signing with that key.
         if (page.revocations.some(({ kind }) => kind === 'signing_key')) await keyring.reload()
         return page

@@ -51,8 +51,8 @@ export function createRevocationList(options: RevocationListOptions): Revocation
   let cursor: string | undefined
 
   /** One answer of the feed; whether it held any news. */
-  const listen = async (signal: AbortSignal): Promise<boolean> => {
-    const page = await feed(cursor, signal)
+  const listen = async (signal: AbortSignal, wait: boolean): Promise<boolean> => {
+    const page = await feed(cursor, signal, wait)
     heardAt = now()
     cursor = page.cursor
     for (const revocation of page.revocations) {
@@ -71,16 +71,18 @@ export function createRevocationList(options: RevocationListOptions): Revocation
     const isOver = (): boolean => signal.aborted
     let retryMs = FIRST_RETRY_MS
     while (!isOver()) {
+      const isWell = retryMs === FIRST_RETRY_MS
       try {
-        const hasNews = await listen(signal)
+        // An issuer that comes back is to be heard at once, not when there is news.
+        const hasNews = await listen(signal, isWell)
         tried()
-        if (retryMs > FIRST_RETRY_MS) log?.info('the feed of revocations is back')
+        if (!isWell) log?.info('the feed of revocations is back')
         retryMs = FIRST_RETRY_MS
         if (!hasNews) await pause(QUIET_MS, signal)
       } catch (error) {
         tried()
         if (isOver()) return
-        if (retryMs === FIRST_RETRY_MS) log?.warn({ err: error }, 'the feed of revocations cannot be read')
+        if (isWell) log?.warn({ err: error }, 'the feed of revocations cannot be read')
         await pause(retryMs, signal)
         retryMs = Math.min(2 * retryMs, LAST_RETRY_MS)
       }

@@ -62,7 +62,7 @@ export function createTestIssuer(): Promise<TestIssuer> {
     keys: { find: (id) => Promise.resolve(id === kid ? { kid, alg, key: publicKey } : undefined) },
     issuer: {
       jwks: () => Promise.resolve({ keys: [jwk] }),
-      revocations: (cursor, signal) => revocations.after(cursor, signal),
+      revocations: (cursor, signal, wait) => revocations.after(cursor, signal, wait),
       introspect: (apiKey) => Promise.resolve(apiKeys.introspect(apiKey.reveal())),
     },
     userToken: (userId, options = {}) => sign('user', userId, options),

@@ -5,8 +5,8 @@ export type TestRevocation = Omit<authService.Revocation, 'expires_at'> & { expi
 
 export interface TestRevocations {
   add(revocation: TestRevocation): void
-  /** Those after the cursor; waits for the first until `signal` aborts. */
-  after(cursor: string | undefined, signal: AbortSignal): Promise<authService.RevocationPage>
+  /** Those after the cursor; with `wait` it waits for the first until `signal` aborts. */
+  after(cursor: string | undefined, signal: AbortSignal, wait: boolean): Promise<authService.RevocationPage>
 }
 
 /** The feed of revocations as an issuer keeps it, in memory. */
@@ -33,10 +33,10 @@ export function createTestRevocations(): TestRevocations {
       all.push({ expires_at: Math.floor(Date.now() / 1000) + 3600, ...revocation })
       for (const tell of waiting) tell()
     },
-    async after(cursor, signal) {
+    async after(cursor, signal, wait) {
       signal.throwIfAborted()
       const from = Number(cursor ?? 0)
-      if (cursor !== undefined && from >= all.length) await news(signal)
+      if (wait && cursor !== undefined && from >= all.length) await news(signal)
       return { cursor: String(all.length), revocations: all.slice(from) }
     },
   }
