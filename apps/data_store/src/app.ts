@@ -50,6 +50,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     maxBytes: config.RECORD_MAX_BYTES,
     maxDepth: config.RECORD_MAX_DEPTH,
     maxRecords: config.BULK_MAX_RECORDS,
+    requireIfMatch: config.REQUIRE_IF_MATCH_COLLECTIONS,
   }
   const records = createRecords(backends, createJournal(database, log), limits)
 

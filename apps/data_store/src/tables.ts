@@ -7,7 +7,7 @@ export interface Tables {
     owner: Generated<string>
     collection: string
     id: string
-    data: ColumnType<RecordData, string, never>
+    data: ColumnType<RecordData, string, string>
     version: Generated<number>
     created_at: Generated<Date>
     updated_at: Generated<Date>

@@ -108,11 +108,37 @@ export const getRecord = endpoint({
   permission: 'memory.read',
 })
 
+const changedData = z.strictObject({ data: recordData })
+
+export const replaceRecord = endpoint({
+  service,
+  method: 'PUT',
+  path: `${COLLECTION}/records/:id`,
+  summary: 'Replace the data of a record; with If-Match only while it has that version',
+  params: recordParams,
+  body: changedData,
+  output: record,
+  permission: 'memory.write',
+})
+
+export const patchRecord = endpoint({
+  service,
+  method: 'PATCH',
+  path: `${COLLECTION}/records/:id`,
+  summary:
+    'Change the data of a record by a JSON Merge Patch (RFC 7396); with If-Match only while it has that version',
+  params: recordParams,
+  /** null takes a member out, an object is merged, anything else, arrays too, stands in the place of what was there. */
+  body: changedData,
+  output: record,
+  permission: 'memory.write',
+})
+
 export const deleteRecord = endpoint({
   service,
   method: 'DELETE',
   path: `${COLLECTION}/records/:id`,
-  summary: 'Delete a record at once',
+  summary: 'Delete a record at once; with If-Match only while it has that version',
   params: recordParams,
   status: 204,
   permission: 'memory.write',

@@ -1,0 +1,92 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createLogger } from '@waybill/service-kit'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Backend, Change, Operation } from '../src/backend.ts'
+import { createLanceBackend } from '../src/backends/lancedb.ts'
+import { createLanceTables } from '../src/backends/lance-tables.ts'
+import type { LanceTables } from '../src/backends/lance-tables.ts'
+
+const log = createLogger({ service: 'data_store', level: 'silent' })
+
+const operation = (userId: string): Operation => ({
+  principal: { kind: 'user', userId, role: 'user', permissions: [], actors: [], via: 'jwt' },
+  collection: 'notes',
+  succeeded: { action: '', resource: '', outcome: 'success' },
+})
+const two = () => Promise.resolve(2)
+const collections = { dimensionsOf: two, claim: two, change: () => Promise.resolve() }
+const counted: Change = ({ data }) => ({ ...data, n: Number(data.n) + 1 })
+
+let folder: string
+let tables: LanceTables
+let backend: Backend
+async function openBackend(): Promise<{ tables: LanceTables; backend: Backend }> {
+  const opened = createLanceTables({ path: folder, maintenanceMs: 3_600_000, log })
+  await opened.start()
+  return { tables: opened, backend: createLanceBackend({ tables: opened, collections, maxDimensions: 2 }) }
+}
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lance-'))
+  ;({ tables, backend } = await openBackend())
+  for (const user of ['alice', 'bob']) {
+    const records = [{ id: 'a', data: { vector: [1, 0], n: 0 }, name: 'data' }]
+    await backend.create(operation(user), records, { includeVector: false })
+  }
+})
+afterEach(async () => {
+  await tables.close()
+  await rm(folder, { recursive: true })
+})
+
+test('an update is one commit, of that user’s row alone', async () => {
+  const table = await tables.open('notes', 2)
+  const before = await table.version()
+  await backend.update(operation('alice'), 'a', counted)
+  expect(await table.version()).toBe(before + 1)
+  expect(await table.countRows()).toBe(2)
+  expect(await backend.read(operation('bob'), 'a')).toMatchObject({ version: 1, data: { n: 0 } })
+})
+
+test('a commit that fails leaves the version before, whole', async () => {
+  const before = await backend.read(operation('alice'), 'a')
+  const transactions = join(folder, 'notes.2.lance', '_transactions')
+  await rename(transactions, `${transactions}.away`)
+  await writeFile(transactions, 'no folder, so that nothing can be written into it')
+  await expect(backend.update(operation('alice'), 'a', counted)).rejects.toThrow()
+  await rm(transactions)
+  await rename(`${transactions}.away`, transactions)
+  const again = await openBackend()
+  expect(await again.backend.read(operation('alice'), 'a')).toEqual(before)
+  expect(await (await again.tables.open('notes', 2)).countRows()).toBe(2)
+  await again.tables.close()
+})
+
+test('a change that throws, or that finds nothing, commits nothing', async () => {
+  const table = await tables.open('notes', 2)
+  const before = await table.version()
+  const refuse = () => {
+    throw new Error('not so')
+  }
+  await expect(backend.update(operation('alice'), 'a', refuse)).rejects.toThrow('not so')
+  await expect(backend.delete(operation('alice'), 'a', refuse)).rejects.toThrow('not so')
+  expect(await backend.update(operation('alice'), 'b', counted)).toBeUndefined()
+  expect(await table.version()).toBe(before)
+})
+
+test('even of two processes, which there should not be, neither overwrites what it has not seen', async () => {
+  const other = await openBackend()
+  const tries = Array.from({ length: 20 }, (_, n) =>
+    (n % 2 === 0 ? backend : other.backend).update(operation('alice'), 'a', counted).then(
+      () => 1,
+      () => 0,
+    ),
+  )
+  const acknowledged = (await Promise.all(tries)).reduce<number>((sum, one) => sum + one, 0)
+  expect(await backend.read(operation('alice'), 'a')).toMatchObject({
+    version: 1 + acknowledged,
+    data: { n: acknowledged },
+  })
+  await other.tables.close()
+})
