@@ -31,7 +31,7 @@ describe('every route', () => {
   })
 
   test('answers 401 without a credential, with a challenge', async () => {
-    expect(routes()).toHaveLength(9)
+    expect(routes()).toHaveLength(10)
     for (const { method, path } of routes()) {
       const response = await setting.anonymous[method](path).expect(401)
       expect(response.headers['www-authenticate']).toMatch(/^Bearer /)
