@@ -1,23 +1,19 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { createLogger } from '@waybill/service-kit'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Backend, Change, Operation } from '../src/backend.ts'
+import type { Backend } from '../src/backend.ts'
 import { createLanceBackend } from '../src/backends/lancedb.ts'
 import { createLanceTables } from '../src/backends/lance-tables.ts'
 import type { LanceTables } from '../src/backends/lance-tables.ts'
+import { COLLECTIONS, counted, operation } from './fixtures/counter.ts'
 
 const log = createLogger({ service: 'data_store', level: 'silent' })
-
-const operation = (userId: string): Operation => ({
-  principal: { kind: 'user', userId, role: 'user', permissions: [], actors: [], via: 'jwt' },
-  collection: 'notes',
-  succeeded: { action: '', resource: '', outcome: 'success' },
-})
-const two = () => Promise.resolve(2)
-const collections = { dimensionsOf: two, claim: two, change: () => Promise.resolve() }
-const counted: Change = ({ data }) => ({ ...data, n: Number(data.n) + 1 })
 
 let folder: string
 let tables: LanceTables
@@ -25,7 +21,10 @@ let backend: Backend
 async function openBackend(): Promise<{ tables: LanceTables; backend: Backend }> {
   const opened = createLanceTables({ path: folder, maintenanceMs: 3_600_000, log })
   await opened.start()
-  return { tables: opened, backend: createLanceBackend({ tables: opened, collections, maxDimensions: 2 }) }
+  return {
+    tables: opened,
+    backend: createLanceBackend({ tables: opened, collections: COLLECTIONS, maxDimensions: 2 }),
+  }
 }
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lance-'))
@@ -73,6 +72,34 @@ test('a change that throws, or that finds nothing, commits nothing', async () =>
   await expect(backend.delete(operation('alice'), 'a', refuse)).rejects.toThrow('not so')
   expect(await backend.update(operation('alice'), 'b', counted)).toBeUndefined()
   expect(await table.version()).toBe(before)
+})
+
+test('kill -9 leaves one whole version, no older than the last one that was acknowledged', async () => {
+  const program = fileURLToPath(new URL('fixtures/update-until-killed.ts', import.meta.url))
+  for (let round = 1; round <= 4; round += 1) {
+    const child = spawn(process.execPath, [program, folder], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const exit = once(child, 'exit')
+    let acknowledged = 0
+    let updates = 0
+    for await (const line of createInterface({ input: child.stdout })) {
+      acknowledged = Number(line)
+      updates += 1
+      if (updates === 2 * round) child.kill('SIGKILL')
+    }
+    await exit
+    expect(updates).toBeGreaterThanOrEqual(2 * round)
+    const again = await openBackend()
+    const rows = await again.backend.list(operation('alice'), {
+      limit: 9,
+      after: undefined,
+      includeVector: true,
+    })
+    expect(rows).toHaveLength(1)
+    const { version, data } = rows[0]!
+    expect(version).toBeGreaterThanOrEqual(acknowledged)
+    expect(data).toEqual({ n: version - 1, vector: [1, version - 1] })
+    await again.tables.close()
+  }
 })
 
 test('even of two processes, which there should not be, neither overwrites what it has not seen', async () => {
