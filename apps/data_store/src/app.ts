@@ -4,6 +4,7 @@ import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
 import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
+import { createAuditTrail } from './audit-trail.ts'
 import type { Backends } from './backend.ts'
 import { createLanceBackend } from './backends/lancedb.ts'
 import { createLanceTables } from './backends/lance-tables.ts'
@@ -12,6 +13,7 @@ import { createVectorCollections } from './backends/vector-collections.ts'
 import type { Config } from './config.ts'
 import { createJournal } from './journal.ts'
 import { createRecords } from './records.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { backendRoutes } from './routes/backends.ts'
 import { recordRoutes } from './routes/records.ts'
 import { searchRoutes } from './routes/search.ts'
@@ -50,6 +52,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     maxBytes: config.RECORD_MAX_BYTES,
     maxDepth: config.RECORD_MAX_DEPTH,
     maxRecords: config.BULK_MAX_RECORDS,
+    requireIfMatch: config.REQUIRE_IF_MATCH_COLLECTIONS,
   }
   const records = createRecords(backends, createJournal(database, log), limits)
 
@@ -63,6 +66,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
       ...backendRoutes(backends),
       ...recordRoutes(records, { bulkBodyBytes: config.BULK_BODY_LIMIT_BYTES }),
       ...searchRoutes(records),
+      ...auditRoutes(createAuditTrail(database)),
     ],
     starting: [(signal) => database.start(signal), async () => lance?.start()],
     readiness: { database: () => database.check() },

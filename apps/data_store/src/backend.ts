@@ -31,6 +31,15 @@ export interface Operation {
   succeeded: AuditEntry
 }
 
+/**
+ * Makes the data that a record is to have of the record as it is; what it throws leaves the record alone. It may be called
+ * again, when somebody else was faster.
+ */
+export type Change = (current: StoredRecord) => RecordData
+
+/** Throws when a record may not be deleted as it is. */
+export type Permit = (current: Pick<StoredRecord, 'version'>) => void
+
 interface ListOptions {
   limit: number
   /** Only ids greater than this one. */
@@ -49,7 +58,7 @@ interface SearchOptions {
  * an id taken by somebody else is not taken. Ids, collection and data arrive checked, the ids of new records all different.
  */
 export interface Backend {
-  /** True when `create` and `delete` append `succeeded` in the transaction of their write. */
+  /** True when `create`, `update` and `delete` append `succeeded` in the transaction of their write. */
   auditsWrites: boolean
   /**
    * All of `records` or none, and given back in their order. Throws Problem `conflict`, naming an id that the user has
@@ -63,8 +72,13 @@ export interface Backend {
   read(operation: Operation, id: string): Promise<StoredRecord | undefined>
   /** In the order of ids, byte by byte. */
   list(operation: Operation, options: ListOptions): Promise<StoredRecord[]>
-  /** Whether there was one. */
-  delete(operation: Operation, id: string): Promise<boolean>
+  /**
+   * Replaces the data and counts the version up; undefined when there is no such record. What `change` saw is what its result
+   * replaces: whoever comes in between makes it be called again, or wait. Throws Problem `unprocessable` when data do not fit.
+   */
+  update(operation: Operation, id: string, change: Change): Promise<StoredRecord | undefined>
+  /** Whether there was one. What `permit` saw is what is deleted. */
+  delete(operation: Operation, id: string, permit: Permit): Promise<boolean>
   /** The nearest first, `score` being the cosine similarity. Absent where there is no search by vector. */
   search?(operation: Operation, options: SearchOptions): Promise<(StoredRecord & { score: number })[]>
 }

@@ -5,6 +5,8 @@ import { clientEnv } from '@waybill/http-client'
 import { env, serviceEnv } from '@waybill/service-kit'
 import { z } from 'zod'
 
+const PLACE = /^[a-z][a-z0-9_-]{0,31}\/[a-z][a-z0-9_-]{0,62}$/
+
 export const configSchema = z.object({
   ...serviceEnv({ port: 8004 }),
   ...authEnv,
@@ -28,6 +30,14 @@ export const configSchema = z.object({
   BULK_BODY_LIMIT_BYTES: env
     .int({ min: 1024, max: 256 * 1024 ** 2, default: 8 * 1024 ** 2 })
     .describe('The largest body of a request that creates many records, in bytes'),
+  REQUIRE_IF_MATCH_COLLECTIONS: env
+    .list([])
+    .refine((places) => places.every((place) => PLACE.test(place)), {
+      error: 'must be backend/collection, several separated by commas',
+    })
+    .describe(
+      'Collections, as `backend/collection`, in which nothing is changed or deleted without If-Match',
+    ),
   VECTOR_MAX_DIMENSIONS: env
     .int({ min: 1, max: 65_536, default: 4_096 })
     .describe('The longest vector, in numbers'),

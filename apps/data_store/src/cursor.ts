@@ -1,18 +1,25 @@
 import { dataStore } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
+import { z } from 'zod'
 
 /** Where a page ended, as text without meaning to the client. */
 export function cursorAfter(id: string): string {
   return Buffer.from(id).toString('base64url')
 }
 
+/** What a cursor of the audit holds: the number of a row. */
+export const rowNumber = z.string().regex(/^[1-9]\d{0,17}$/)
+
 /**
  * The id that a page is to begin after.
  * @throws Problem `bad_request` when the cursor is none of ours
  */
-export function readCursor(cursor: string | undefined): string | undefined {
+export function readCursor(
+  cursor: string | undefined,
+  ids: z.ZodType<string> = dataStore.recordId,
+): string | undefined {
   if (cursor === undefined) return undefined
-  const id = dataStore.recordId.safeParse(Buffer.from(cursor, 'base64url').toString())
+  const id = ids.safeParse(Buffer.from(cursor, 'base64url').toString())
   if (!id.success || cursorAfter(id.data) !== cursor) {
     throw new Problem('bad_request', 'query.cursor: is not the next_cursor of a page.')
   }

@@ -2,7 +2,10 @@ import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import type { Backend, Backends, NewRecord, Operation, RecordData, StoredRecord } from './backend.ts'
 import { cursorAfter, readCursor } from './cursor.ts'
+import { permitFor } from './if-match.ts'
+import type { IfMatch } from './if-match.ts'
 import type { Journal } from './journal.ts'
+import { mergePatch } from './merge-patch.ts'
 import { checkData } from './record-data.ts'
 import type { DataLimits } from './record-data.ts'
 import { newRecordId } from './record-id.ts'
@@ -26,8 +29,16 @@ export interface Records {
   /** @throws Problem `not_found`, also for what is another user's */
   read(user: UserPrincipal, place: Place, id: string): Promise<StoredRecord>
   list(user: UserPrincipal, place: Place, page: PageRequest): Promise<Page>
-  /** @throws Problem `not_found`, also for what is another user's */
-  delete(user: UserPrincipal, place: Place, id: string): Promise<void>
+  /**
+   * The record with other data and the next version. Whether there is one comes before whether `ifMatch` holds, so that nobody
+   * learns of another user's.
+   * @throws Problem as `create`, `not_found`, `precondition_failed`, `precondition_required` where the collection wants `ifMatch`
+   */
+  replace(user: UserPrincipal, place: Place, id: string, change: GivenChange): Promise<StoredRecord>
+  /** As `replace`, `data` being a JSON Merge Patch. */
+  patch(user: UserPrincipal, place: Place, id: string, change: GivenChange): Promise<StoredRecord>
+  /** @throws Problem as `replace` */
+  delete(user: UserPrincipal, place: Place, id: string, ifMatch: IfMatch | undefined): Promise<void>
   /** @throws Problem `not_implemented` where there is no search by vector, `unprocessable` for a vector that does not fit */
   search(
     user: UserPrincipal,
@@ -42,6 +53,11 @@ interface GivenRecord {
   data: RecordData
 }
 
+interface GivenChange {
+  data: RecordData
+  ifMatch: IfMatch | undefined
+}
+
 interface PageRequest {
   limit: number
   cursor?: string | undefined
@@ -54,9 +70,19 @@ interface SearchRequest {
   includeVector: boolean
 }
 
+interface Update {
+  action: string
+  /** As it came, to be held to the limits by itself. */
+  given: RecordData
+  ifMatch: IfMatch | undefined
+  change: (before: RecordData) => RecordData
+}
+
 export interface RecordLimits extends DataLimits {
   /** The most records that are created at once. */
   maxRecords: number
+  /** The collections, as `backend/collection`, in which nothing is changed or deleted without If-Match. */
+  requireIfMatch: readonly string[]
 }
 
 /** A user's records. Each function throws Problem `not_found` or `not_implemented` for a backend that is not there. */
@@ -72,6 +98,25 @@ export function createRecords(backends: Backends, journal: Journal, limits: Reco
       for (const { data, name } of records) checkData(data, name, limits)
       return backend.create(operation, records, options)
     })
+
+  const update = async (
+    user: UserPrincipal,
+    place: Place,
+    id: string,
+    { action, given, ifMatch, change }: Update,
+  ): Promise<StoredRecord> => {
+    const backend = backendFor(backends, place.backend)
+    const permit = permitFor(place, ifMatch, limits.requireIfMatch)
+    const operation = operationOn(user, place, action, id)
+    return journal.write(backend, operation, async () => {
+      checkData(given, 'data', limits)
+      const updated = await backend.update(operation, id, (current) => {
+        permit(current)
+        return change(current.data)
+      })
+      return updated ?? missing(id, place)
+    })
+  }
 
   return {
     async create(user, place, { id = newRecordId(), data }) {
@@ -114,11 +159,24 @@ export function createRecords(backends: Backends, journal: Journal, limits: Reco
       return { items, next_cursor: found.length > limit && last ? cursorAfter(last.id) : null }
     },
 
-    async delete(user, place, id) {
+    replace: (user, place, id, { data, ifMatch }) =>
+      update(user, place, id, { action: 'record.replace', given: data, ifMatch, change: () => data }),
+
+    patch(user, place, id, { data: given, ifMatch }) {
+      const change = (before: RecordData) => {
+        const data = mergePatch(before, given)
+        checkData(data, 'data', limits)
+        return data
+      }
+      return update(user, place, id, { action: 'record.patch', given, ifMatch, change })
+    },
+
+    async delete(user, place, id, ifMatch) {
       const backend = backendFor(backends, place.backend)
+      const permit = permitFor(place, ifMatch, limits.requireIfMatch)
       const operation = operationOn(user, place, 'record.delete', id)
       await journal.write(backend, operation, async () => {
-        if (!(await backend.delete(operation, id))) missing(id, place)
+        if (!(await backend.delete(operation, id, permit))) missing(id, place)
       })
     },
 

@@ -24,6 +24,9 @@ const owners = async (client: Client, backend: string) => {
   return body.items.map(({ owner }) => owner)
 }
 
+/** With none of them a foreign record may be told from one that is not there. */
+const CONDITIONS = [{}, { 'If-Match': '*' }, { 'If-Match': '"1"' }, { 'If-Match': '"2"' }]
+
 describe.each(BACKENDS)('isolation in %s', (backend) => {
   test.each([...HOSTILE, 'ALICE', 'a', 'alic', 'alice2'])(
     'a user whose id is %j sees and touches their own records only',
@@ -32,7 +35,18 @@ describe.each(BACKENDS)('isolation in %s', (backend) => {
       expect(await owners(client, backend)).toEqual([])
       await client('get', records(backend, 'notes', 'a')).expect(404)
       await client('delete', records(backend, 'notes', 'b')).expect(404)
+      for (const condition of CONDITIONS) {
+        for (const method of ['put', 'patch', 'delete'] as const) {
+          const body = method === 'delete' ? undefined : { data: dataFor(backend, { taken: true }) }
+          await client(method, records(backend, 'notes', 'b'), body)
+            .set(condition)
+            .expect(404)
+        }
+      }
       await client('post', records(backend), { id: 'a', data: dataFor(backend) }).expect(201)
+      await client('patch', records(backend, 'notes', 'a'), { data: { mine: true } }).expect(200)
+      await client('put', records(backend, 'notes', 'a'), { data: dataFor(backend) }).expect(200)
+      await client('put', records(backend, 'notes', 'b'), { data: dataFor(backend) }).expect(404)
       expect(await owners(client, backend)).toEqual([userId])
       const { body: own } = await client('get', records(backend, 'notes', 'a')).expect(200)
       expect(own).toMatchObject({ owner: userId })
@@ -49,6 +63,13 @@ describe.each(BACKENDS)('isolation in %s', (backend) => {
       await client('delete', records(backend, 'notes', 'a')).expect(204)
       expect(await owners(alice, backend)).toEqual(['alice'])
       expect(await owners(bob, backend)).toEqual(['bob'])
+      for (const [owner, id] of [
+        [alice, 'a'],
+        [bob, 'b'],
+      ] as const) {
+        const { body } = await owner('get', records(backend, 'notes', id)).expect(200)
+        expect(body).toMatchObject({ version: 1, data: dataFor(backend) })
+      }
     },
   )
 
@@ -83,6 +104,18 @@ describe('row-level security is what keeps users apart in Postgres', () => {
     await bob('post', records('postgres'), { id: 'b', data: {} }).expect(201)
   })
 
+  test('with open select and update policies, alice would change it; with one of them she would not', async () => {
+    const change = () => alice('patch', records('postgres', 'notes', 'b'), { data: { by: 'alice' } })
+    await setting.admin('alter policy records_select on records using (true)')
+    await change().expect(404)
+    await setting.admin('alter policy records_update on records using (true) with check (true)')
+    await change().expect(200)
+    await setting.admin(`alter policy records_select on records using (${own})`)
+    await change().expect(404)
+    await setting.admin(`alter policy records_update on records using (${own}) with check (${own})`)
+    await bob('get', records('postgres', 'notes', 'b')).expect(200)
+  })
+
   test('every table has it enabled and forced, with policies for each granted command and none for PUBLIC', async () => {
     const open = await setting.admin(`
       select relname from pg_class c join pg_namespace n on n.oid = relnamespace
@@ -106,7 +139,10 @@ describe('row-level security is what keeps users apart in Postgres', () => {
     const [may] = await setting.admin(`
       select has_column_privilege('data_store_user', 'records', 'owner', 'insert') as owner,
         has_table_privilege('data_store_user', 'records', 'truncate') as truncate,
-        has_table_privilege('data_store_user', 'records', 'update') as update`)
-    expect(may).toEqual({ owner: false, truncate: false, update: false })
+        has_table_privilege('data_store_user', 'records', 'update') as update,
+        has_column_privilege('data_store_user', 'records', 'owner', 'update') as move,
+        has_column_privilege('data_store_user', 'records', 'id', 'update') as rename,
+        has_table_privilege('data_store_user', 'audit', 'update, delete, truncate') as audit`)
+    expect(Object.values(may!)).toEqual([false, false, false, false, false, false])
   })
 })

@@ -139,6 +139,7 @@ describe('a predicate', () => {
         { column: 'id', operator: 'in', values: ["x') OR ('1'='1", 'y'] },
       ),
     ).toBe("owner = 'a' AND id IN ('x'') OR (''1''=''1', 'y')")
+    expect(predicate({ column: 'target.version', operator: '=', value: 3 })).toBe('target.version = 3')
   })
 })
 

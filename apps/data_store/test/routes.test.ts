@@ -1,7 +1,7 @@
 import { dataStore } from '@waybill/contracts'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSetting } from './setting.ts'
-import type { Setting } from './setting.ts'
+import type { Method, Setting } from './setting.ts'
 
 let setting: Setting
 beforeAll(async () => {
@@ -12,7 +12,7 @@ afterAll(() => setting.close())
 /** Every route of the service, with its parameters filled in. */
 const routes = () =>
   setting.service.routes.map(({ method, path, auth }) => ({
-    method: method.toLowerCase() as 'get' | 'post' | 'delete',
+    method: method.toLowerCase() as Method,
     path: path.replace(':backend', 'postgres').replace(':collection', 'notes').replace(':id', 'a'),
     auth,
   }))
@@ -31,7 +31,7 @@ describe('every route', () => {
   })
 
   test('answers 401 without a credential, with a challenge', async () => {
-    expect(routes()).toHaveLength(7)
+    expect(routes()).toHaveLength(10)
     for (const { method, path } of routes()) {
       const response = await setting.anonymous[method](path).expect(401)
       expect(response.headers['www-authenticate']).toMatch(/^Bearer /)

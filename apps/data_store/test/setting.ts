@@ -24,7 +24,7 @@ export interface Setting {
   close(): Promise<void>
 }
 
-type Method = 'get' | 'post' | 'delete'
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete'
 export type Client = (method: Method, path: string, body?: string | object) => supertest.Test
 
 /** What `startSetting` may change in the environment. */

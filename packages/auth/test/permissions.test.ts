@@ -43,11 +43,13 @@ describe('permissions', () => {
     expect(permissionsOf('admin')).toEqual(['*'])
     expect(hasPermission(permissionsOf('admin'), 'auth.admin')).toBe(true)
     expect(hasPermission(permissionsOf('user'), 'auth.admin')).toBe(false)
+    expect(hasPermission(permissionsOf('admin'), 'audit.read')).toBe(true)
+    expect(hasPermission(permissionsOf('user'), 'audit.read')).toBe(false)
     for (const role of ['', 'Admin', 'root', 'constructor']) expect(permissionsOf(role)).toEqual([])
   })
 
   test('no role but admin is allowed everything', () => {
     for (const role of ROLES) expect(permissionsOf(role).includes('*')).toBe(role === 'admin')
-    expect(Object.keys(PERMISSIONS)).toHaveLength(10)
+    expect(Object.keys(PERMISSIONS)).toHaveLength(11)
   })
 })

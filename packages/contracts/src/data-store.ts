@@ -108,11 +108,37 @@ export const getRecord = endpoint({
   permission: 'memory.read',
 })
 
+const changedData = z.strictObject({ data: recordData })
+
+export const replaceRecord = endpoint({
+  service,
+  method: 'PUT',
+  path: `${COLLECTION}/records/:id`,
+  summary: 'Replace the data of a record; with If-Match only while it has that version',
+  params: recordParams,
+  body: changedData,
+  output: record,
+  permission: 'memory.write',
+})
+
+export const patchRecord = endpoint({
+  service,
+  method: 'PATCH',
+  path: `${COLLECTION}/records/:id`,
+  summary:
+    'Change the data of a record by a JSON Merge Patch (RFC 7396); with If-Match only while it has that version',
+  params: recordParams,
+  /** null takes a member out, an object is merged, anything else, arrays too, stands in the place of what was there. */
+  body: changedData,
+  output: record,
+  permission: 'memory.write',
+})
+
 export const deleteRecord = endpoint({
   service,
   method: 'DELETE',
   path: `${COLLECTION}/records/:id`,
-  summary: 'Delete a record at once',
+  summary: 'Delete a record at once; with If-Match only while it has that version',
   params: recordParams,
   status: 204,
   permission: 'memory.write',
@@ -147,5 +173,58 @@ export const listBackends = endpoint({
   path: '/v1/backends',
   summary: 'The backends that records can be kept in',
   output: z.object({ items: z.array(backend) }),
+  permission: 'memory.read',
+})
+
+const auditOutcome = z.enum(['intent', 'success', 'denied', 'failure'])
+
+/** What was done to records, by whom and for whom; never their contents. */
+export const auditRow = z.object({
+  /** A number, as text: later rows have greater ones. */
+  id: z.string(),
+  at: z.iso.datetime(),
+  /** `user:<id>`, or the service nearest to us: `service:<name>`. */
+  actor: z.string(),
+  /** Whom that service acted for. */
+  on_behalf_of: z.string().nullable(),
+  /** The services in between, nearest first. */
+  actors: z.array(z.string()),
+  via: z.string().nullable(),
+  action: z.string(),
+  resource: z.string(),
+  outcome: auditOutcome,
+  details: z.record(z.string(), z.unknown()),
+  request_id: z.string().nullable(),
+  trace_id: z.string().nullable(),
+})
+export type AuditRow = z.output<typeof auditRow>
+
+/** A backend, a collection in it or a record of that: `postgres/notes/7f3a`. */
+export const auditedResource = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_-]{0,31}(\/[a-z][a-z0-9_-]{0,62}(\/[A-Za-z0-9][A-Za-z0-9._:-]{0,127})?)?$/,
+    'must be backend, backend/collection or backend/collection/id',
+  )
+
+export const listAudit = endpoint({
+  service,
+  method: 'GET',
+  path: '/v1/audit',
+  summary: "What was done to the calling user's records, newest first; with audit.read, to anybody's",
+  query: z.strictObject({
+    limit: z.coerce.number().int().min(1).max(200).default(50),
+    /** The `next_cursor` of the page before. */
+    cursor: z.string().max(300).optional(),
+    /** Only this and what is in it. */
+    resource: auditedResource.optional(),
+    outcome: auditOutcome.optional(),
+    /** `user:<id>`: whose rows, the caller's own unless said. Somebody else's want audit.read. */
+    subject: z
+      .string()
+      .regex(/^(user|service):[^\0]{1,256}$/, 'must be user:<id> or service:<name>')
+      .optional(),
+  }),
+  output: z.object({ items: z.array(auditRow), next_cursor: z.string().nullable() }),
   permission: 'memory.read',
 })

@@ -1,23 +1,44 @@
 import { readFileSync } from 'node:fs'
-import { authService } from '@waybill/contracts'
-import { expect, inject, it } from 'vitest'
+import { authService, dataStore } from '@waybill/contracts'
+import type { Endpoint } from '@waybill/contracts'
+import { describe, expect, inject, it } from 'vitest'
 import { fill, parseHttpFile } from '../src/http-file.ts'
+import type { HttpExample } from '../src/http-file.ts'
 
 const { services, accounts, serviceSecrets } = inject('platform')
-const text = readFileSync(new URL('../../../docs/http/auth.http', import.meta.url), 'utf8')
-const { variables, examples } = parseHttpFile(text)
+const admin = accounts.find(({ role }) => role === 'admin')!
+const user = accounts.find(({ role }) => role === 'user')!
+const fresh = `http-file-${crypto.randomUUID().slice(0, 8)}`
+const common = [
+  ['auth', services['auth-service']],
+  ['gateway', services.gateway],
+  ['adminUsername', admin.username],
+  ['adminPassword', admin.password],
+] as const
 
-it('docs/http/auth.http runs from top to bottom', async () => {
-  const admin = accounts.find(({ role }) => role === 'admin')!
-  const values = new Map([
-    ...variables,
-    ['auth', services['auth-service']],
-    ['gateway', services.gateway],
-    ['username', `http-file-${crypto.randomUUID().slice(0, 8)}`],
-    ['adminUsername', admin.username],
-    ['adminPassword', admin.password],
-    ['serviceSecret', serviceSecrets.docling],
-  ])
+/** A file of docs/http, the endpoints that it must have, and what stands in the place of its variables here. */
+const FILES = [
+  {
+    file: 'auth.http',
+    contract: authService,
+    variables: [
+      ['username', fresh],
+      ['serviceSecret', serviceSecrets.docling],
+    ],
+  },
+  {
+    file: 'data_store.http',
+    contract: dataStore,
+    variables: [
+      ['data', `${services.gateway}/data`],
+      ['username', user.username],
+      ['password', user.password],
+      ['collection', fresh],
+    ],
+  },
+] satisfies { file: string; contract: object; variables: (readonly [string, string])[] }[]
+
+async function run(examples: readonly HttpExample[], values: Map<string, string>): Promise<void> {
   for (const { name, title, method, url, headers, body, expect: statuses } of examples) {
     // Editors encode Basic credentials that are written with a colon.
     const filled = Object.entries(headers).map(([header, value]) => {
@@ -38,22 +59,29 @@ it('docs/http/auth.http runs from top to bottom', async () => {
       values.set(`${name}.response.body.${field}`, String(value))
     }
   }
-})
+}
 
-it('docs/http/auth.http has every endpoint of auth-service', () => {
-  const shown = new Set(
-    examples.map(({ method, url }) => `${method} ${url.replace(/^\{\{\w+\}\}/, '').replace(/\?.*$/, '')}`),
-  )
-  const endpoints = Object.values(authService).filter(
-    (value): value is typeof authService.login =>
-      typeof value === 'object' && 'method' in value && 'service' in value,
-  )
-  const pattern = (path: string): RegExp => new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}$`)
-  const missing = endpoints.filter(
-    ({ method, path }) =>
-      ![...shown].some(
-        (line) => line.startsWith(`${method} `) && pattern(path).test(line.slice(method.length + 1)),
-      ),
-  )
-  expect(missing.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+function isEndpoint(value: unknown): value is Endpoint {
+  return typeof value === 'object' && value !== null && 'method' in value && 'service' in value
+}
+
+describe.each(FILES)('docs/http/$file', ({ file, contract, variables: ours }) => {
+  const text = readFileSync(new URL(`../../../docs/http/${file}`, import.meta.url), 'utf8')
+  const { variables, examples } = parseHttpFile(text)
+
+  it('runs from top to bottom', async () => {
+    await run(examples, new Map([...variables, ...common, ...ours]))
+  })
+
+  it('has every endpoint of the service', () => {
+    const shown = examples.map(
+      ({ method, url }) => `${method} ${url.replace(/^\{\{\w+\}\}/, '').replace(/\?.*$/, '')}`,
+    )
+    const pattern = ({ method, path }: Endpoint): RegExp =>
+      new RegExp(`^${method} ${path.replaceAll(/:\w+/g, '[^/]+')}$`)
+    const missing = Object.values<unknown>(contract)
+      .filter(isEndpoint)
+      .filter((endpoint) => !shown.some((line) => pattern(endpoint).test(line)))
+    expect(missing.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+  })
 })

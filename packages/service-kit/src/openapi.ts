@@ -48,7 +48,11 @@ function operation(route: Route, path: string, method: string, throttled: boolea
     summary: route.summary,
     description: `For ${route.auth.description}.`,
     security: security(route),
-    parameters: [...parameters(route, 'params', 'path', path), ...parameters(route, 'query', 'query', path)],
+    parameters: [
+      ...parameters(route, 'params', 'path', path),
+      ...parameters(route, 'query', 'query', path),
+      ...headerParameters(route),
+    ],
     ...requestBody(route),
     responses: {
       [route.status]: {
@@ -130,6 +134,16 @@ function parameters(route: Route, part: 'params' | 'query', where: 'path' | 'que
     in: where,
     required: part === 'params' || required.has(name),
     schema: properties[name] ?? { type: 'string' },
+  }))
+}
+
+function headerParameters({ describes }: Route): Json[] {
+  return Object.entries(describes?.requestHeaders ?? {}).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string' },
   }))
 }
 

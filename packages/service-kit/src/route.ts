@@ -47,6 +47,8 @@ interface Behaviour {
     form?: z.ZodType
     /** The ways to authenticate at an open route, any one of them. */
     schemes?: readonly SecurityScheme[]
+    /** The headers of the request that it heeds, by name; none of them must be there. */
+    requestHeaders?: Readonly<Record<string, string>>
     /** What stands in the headers of the answer, by name. */
     headers?: Readonly<Record<string, string>>
   }

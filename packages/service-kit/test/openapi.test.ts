@@ -34,7 +34,11 @@ const ROUTES = [
     auth: anybody,
     summary: 'A form that the handler reads',
     bodyType: 'stream',
-    describes: { form: z.object({ token: z.string() }), schemes: ['basic', 'mutualTLS'] },
+    describes: {
+      form: z.object({ token: z.string() }),
+      schemes: ['basic', 'mutualTLS'],
+      requestHeaders: { 'If-Match': 'The version that is meant' },
+    },
     handle: () => undefined,
   }),
   route('GET', '/.well-known/keys.json', { auth: anybody, summary: 'Keys', handle: () => ({}) }),
@@ -113,9 +117,10 @@ describe('the OpenAPI document', () => {
     }
   })
 
-  test('tells what a route reads by itself: a form, and who authenticates in other ways', async () => {
+  test('tells what a route reads by itself: a form, headers, and who authenticates in other ways', async () => {
     const { paths } = await documentOf()
     const form = paths['/forms']?.post
+    expect(form?.parameters).toMatchObject([{ name: 'If-Match', in: 'header', required: false }])
     expect(form?.security).toEqual([{ basic: [] }, { mutualTLS: [] }])
     expect(form?.requestBody?.content).toMatchObject({
       'application/x-www-form-urlencoded': { schema: { required: ['token'] } },

@@ -2,7 +2,7 @@ import type { RecordData, StoredRecord } from '../backend.ts'
 import { shortest } from './vector.ts'
 
 /** A row of a LanceDB table: the record's data as JSON without the vector, which has a column of its own. */
-interface LanceRow extends Record<string, unknown> {
+export interface LanceRow extends Record<string, unknown> {
   owner: string
   id: string
   data: string
@@ -21,6 +21,12 @@ export function columnsFor(includeVector: boolean): string[] {
 export function toRow(record: { owner: string; id: string; data: RecordData; vector: number[] }): LanceRow {
   const now = new Date().toISOString()
   return { ...record, data: JSON.stringify(record.data), version: 1, created_at: now, updated_at: now }
+}
+
+/** The row that takes the place of `current`: the next version of the same record. */
+export function nextRow(current: StoredRecord, data: RecordData, vector: number[]): LanceRow {
+  const { id, owner, version, created_at } = current
+  return { ...toRow({ owner, id, data, vector }), version: version + 1, created_at }
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { Table } from '@lancedb/lancedb'
-import { Problem } from '@waybill/service-kit'
+import { Problem, unavailable } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { taken } from '../backend.ts'
-import type { Backend, Operation } from '../backend.ts'
+import type { Backend, Operation, StoredRecord } from '../backend.ts'
 import { predicate } from './lance-predicate.ts'
 import type { Condition } from './lance-predicate.ts'
-import { columnsFor, fromRow, toRow } from './lance-row.ts'
+import { columnsFor, fromRow, nextRow, toRow } from './lance-row.ts'
+import type { LanceRow } from './lance-row.ts'
 import type { LanceTables } from './lance-tables.ts'
 import type { VectorCollections } from './vector-collections.ts'
 import { asVector } from './vector.ts'
@@ -15,6 +16,9 @@ export interface LanceBackendOptions {
   collections: VectorCollections
   maxDimensions: number
 }
+
+/** There is one writer per collection, so a second process, which there should not be, is all that takes more than one. */
+const UPDATE_ATTEMPTS = 3
 
 interface NamedVector {
   /** What messages call it: `records[3].data.vector`, say. */
@@ -47,6 +51,19 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
       await collections.change(principal, collection, dimensions)
     }
     return tables.open(collection, dimensions)
+  }
+
+  async function find(
+    table: Table | undefined,
+    owner: string,
+    id: string,
+  ): Promise<StoredRecord | undefined> {
+    const rows = await table
+      ?.query()
+      .where(predicate(ownedBy(owner), withId(id)))
+      .limit(1)
+      .toArray()
+    return rows?.map((row: unknown) => fromRow(row, owner, true))[0]
   }
 
   return {
@@ -83,15 +100,7 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
 
     async read(operation, id) {
       const { principal, collection } = operation
-      return traced('read', collection, async () => {
-        const table = await tableOf(operation)
-        const rows = await table
-          ?.query()
-          .where(predicate(ownedBy(principal.userId), withId(id)))
-          .limit(1)
-          .toArray()
-        return rows?.map((row: unknown) => fromRow(row, principal.userId, true))[0]
-      })
+      return traced('read', collection, async () => find(await tableOf(operation), principal.userId, id))
     },
 
     async list(operation, { limit, after, includeVector }) {
@@ -111,15 +120,41 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
       })
     },
 
-    async delete(operation, id) {
+    async update(operation, id, change) {
+      const { principal, collection } = operation
+      return traced('update', collection, () =>
+        tables.asWriter(collection, async () => {
+          const dimensions = await collections.dimensionsOf(principal, collection)
+          if (dimensions === undefined) return undefined
+          const table = await tables.open(collection, dimensions)
+          for (let attempt = 0; attempt < UPDATE_ATTEMPTS; attempt += 1) {
+            const current = await find(table, principal.userId, id)
+            if (!current) return undefined
+            const { vector: given, ...data } = change(current)
+            const vector = asVector(given, 'data.vector', maxDimensions)
+            if (vector.length !== dimensions) {
+              throw wrongLength('data.vector', vector.length, collection, dimensions)
+            }
+            const row = nextRow(current, data, vector)
+            if (!(await replaceRow(table, row, current.version))) continue
+            tables.written(table, collection)
+            return fromRow(row, principal.userId, true)
+          }
+          throw unavailable(`The record ${id}, which others are changing,`)
+        }),
+      )
+    },
+
+    async delete(operation, id, permit) {
       const { principal, collection } = operation
       return traced('delete', collection, () =>
         tables.asWriter(collection, async () => {
           const table = await tableOf(operation)
-          const mine = predicate(ownedBy(principal.userId), withId(id))
+          const current = await find(table, principal.userId, id)
           // Even a deletion that finds nothing writes a new version of the table.
-          if (!table || (await table.countRows(mine)) === 0) return false
-          await table.delete(mine)
+          if (!table || !current) return false
+          permit(current)
+          await table.delete(predicate(ownedBy(principal.userId), withId(id)))
           tables.written(table, collection)
           return true
         }),
@@ -148,6 +183,19 @@ export function createLanceBackend({ tables, collections, maxDimensions }: Lance
       })
     },
   }
+}
+
+/**
+ * Puts `row` in the place of the one with its owner and id, if that has `version` still: in one commit, so that whoever reads
+ * finds the one or the other. Whether it had.
+ */
+async function replaceRow(table: Table, row: LanceRow, version: number): Promise<boolean> {
+  const unchanged = predicate({ column: 'target.version', operator: '=', value: version })
+  const { numUpdatedRows } = await table
+    .mergeInsert(['owner', 'id'])
+    .whenMatchedUpdateAll({ where: unchanged })
+    .execute([row])
+  return numUpdatedRows > 0
 }
 
 function ownedBy(owner: string): Condition {

@@ -1,5 +1,6 @@
 import { recordAudit } from '@waybill/database'
-import type { Database } from '@waybill/database'
+import type { Database, Transaction } from '@waybill/database'
+import { sql } from 'kysely'
 import { taken } from '../backend.ts'
 import type { Backend, StoredRecord } from '../backend.ts'
 import type { Tables } from '../tables.ts'
@@ -64,19 +65,54 @@ export function createPostgresBackend(database: Database<Tables>): Backend {
       return rows.map(fromRow)
     },
 
-    async delete({ principal, collection, succeeded }, id) {
+    async update({ principal, collection, succeeded }, id, change) {
       return database.withPrincipal(principal, async (tx) => {
-        const { numDeletedRows } = await tx
+        const current = await locked(tx, collection, id)
+        if (!current) return undefined
+        const data = change(fromRow(current))
+        const row = await tx
+          .updateTable('records')
+          .set({
+            data: JSON.stringify(data),
+            version: current.version + 1,
+            updated_at: sql`clock_timestamp()`,
+          })
+          .where('collection', '=', collection)
+          .where('id', '=', id)
+          .returning(COLUMNS)
+          .executeTakeFirstOrThrow()
+        await recordAudit(tx, succeeded)
+        return fromRow(row)
+      })
+    },
+
+    async delete({ principal, collection, succeeded }, id, permit) {
+      return database.withPrincipal(principal, async (tx) => {
+        const deleted = await tx
           .deleteFrom('records')
           .where('collection', '=', collection)
           .where('id', '=', id)
-          .executeTakeFirstOrThrow()
-        if (numDeletedRows === 0n) return false
+          .returning('version')
+          .executeTakeFirst()
+        if (!deleted) return false
+        // What is not permitted is rolled back.
+        permit(deleted)
         await recordAudit(tx, succeeded)
         return true
       })
     },
   }
+}
+
+/** The record as it is, and as it stays until the transaction ends: others who want to change it wait. */
+function locked(tx: Transaction<Tables>, collection: string, id: string): Promise<Row | undefined> {
+  return tx
+    .selectFrom('records')
+    .select(COLUMNS)
+    .where('collection', '=', collection)
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst()
 }
 
 type Row = Omit<StoredRecord, 'created_at' | 'updated_at'> & { created_at: Date; updated_at: Date }

@@ -9,6 +9,7 @@ export const PERMISSIONS = {
   'memory.write': { description: 'Write memory data', roles: ['admin', 'user'] },
   'agents.query': { description: 'Query agents', roles: ['admin', 'user'] },
   'stats.read': { description: 'View statistics', roles: ['admin', 'user'] },
+  'audit.read': { description: "Read the audit of anybody's data", roles: ['admin'] },
   'auth.admin': { description: 'Manage users, services, keys and the audit', roles: ['admin'] },
 } as const satisfies Record<string, { description: string; roles: readonly Role[] }>
 

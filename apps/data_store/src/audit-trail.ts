@@ -1,0 +1,93 @@
+import { hasPermission } from '@waybill/auth'
+import type { dataStore } from '@waybill/contracts'
+import { recordAudit } from '@waybill/database'
+import type { AuditOutcome, Database } from '@waybill/database'
+import { Problem, subjectOf } from '@waybill/service-kit'
+import type { UserPrincipal } from '@waybill/service-kit'
+import { sql } from 'kysely'
+import { cursorAfter, readCursor, rowNumber } from './cursor.ts'
+import type { Tables } from './tables.ts'
+
+interface AuditQuery {
+  limit: number
+  cursor?: string | undefined
+  /** A backend, a collection or a record: rows of this and of what is in it. */
+  resource?: string | undefined
+  outcome?: AuditOutcome | undefined
+  /** The caller, unless said. */
+  subject?: string | undefined
+}
+
+interface AuditPage {
+  items: dataStore.AuditRow[]
+  next_cursor: string | null
+}
+
+export interface AuditTrail {
+  /**
+   * Rows of what was done on the authority of one subject, the newest first. Reading somebody else's leaves a row itself.
+   * @throws Problem `insufficient_permission` for another subject without `audit.read`, whether there are rows or not
+   */
+  list(user: UserPrincipal, query: AuditQuery): Promise<AuditPage>
+}
+
+const COLUMNS = [
+  'id',
+  'at',
+  'actor',
+  'on_behalf_of',
+  'actors',
+  'via',
+  'action',
+  'resource',
+  'outcome',
+  'details',
+  'request_id',
+  'trace_id',
+] as const
+
+/** Row-level security decides what is seen; the condition on the subject, which has an index, only narrows it. */
+export function createAuditTrail(database: Database<Tables>): AuditTrail {
+  return {
+    async list(principal, { limit, cursor, resource, outcome, subject = subjectOf(principal) }) {
+      const before = readCursor(cursor, rowNumber)
+      const isForeign = subject !== subjectOf(principal)
+      if (isForeign && !hasPermission(principal.permissions, 'audit.read')) throw notAllowed()
+      const rows = await database.withPrincipal(
+        principal,
+        async (tx) => {
+          if (isForeign) {
+            await recordAudit(tx, { action: 'audit.read', resource: `audit/${subject}`, outcome: 'success' })
+          }
+          return (
+            tx
+              .selectFrom('audit')
+              .select(COLUMNS)
+              .where(sql`coalesce(on_behalf_of, actor)`, '=', subject)
+              .$if(before !== undefined, (query) => query.where('id', '<', before ?? ''))
+              .$if(outcome !== undefined, (query) => query.where('outcome', '=', outcome ?? 'success'))
+              .$if(resource !== undefined, (query) => query.where(within(resource ?? '')))
+              .orderBy('id', 'desc')
+              // One more than asked for tells whether there is another page.
+              .limit(limit + 1)
+              .execute()
+          )
+        },
+        { readOnly: !isForeign },
+      )
+      const items = rows.slice(0, limit).map((row) => ({ ...row, at: row.at.toISOString() }))
+      const last = items.at(-1)
+      return { items, next_cursor: rows.length > limit && last ? cursorAfter(last.id) : null }
+    },
+  }
+}
+
+function within(resource: string) {
+  return sql<boolean>`(resource = ${resource} or starts_with(resource, ${`${resource}/`}))`
+}
+
+function notAllowed(): Problem {
+  return new Problem('insufficient_permission', "The permission audit.read is needed for another's audit.", {
+    extensions: { permission: 'audit.read' },
+  })
+}
