@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { openLoad } from './load.ts'
 import type { Load, Target } from './load.ts'
 
-const ROUNDS = 31
 const CONNECTIONS = 32
+const LAUNCHES = 5
+const WARM_UP_SLICES = 4
 
 /** A server in a process of its own, so that its CPU time is its own. */
 interface Peer {
@@ -28,7 +29,11 @@ export interface CompareOptions {
   /** A module that, given the name of a variant as its argument, sends a Target and answers 'cpu' with `{ cpu }`. */
   servers: URL
   variants: readonly string[]
+  /** Per launch. */
+  rounds: number
   requestsPerSlice: number
+  /** Whether the client stays awake between answers: for requests of a few microseconds. */
+  awake: boolean
   env?: NodeJS.ProcessEnv
   /** Arguments of node for each server. */
   execArgv?: readonly string[]
@@ -36,15 +41,29 @@ export interface CompareOptions {
 
 /**
  * The variants under the same load in one run: short slices in turn, forwards and backwards, so that whatever else the
- * machine does falls on all of them.
+ * machine does falls on all of them. All of it several times with new processes: the same program is a few percent faster or
+ * slower from one launch to the next.
  */
 export async function compare(options: CompareOptions): Promise<Comparison[]> {
+  const launches: Comparison[][] = []
+  for (let launch = 0; launch < LAUNCHES; launch += 1) launches.push(await compareOnce(options))
+  return options.variants.map((name) => {
+    const own = launches.flatMap((rows) => rows.filter((row) => row.name === name))
+    return {
+      name,
+      perSecond: own.flatMap(({ perSecond }) => perSecond),
+      cpuMicros: own.flatMap(({ cpuMicros }) => cpuMicros),
+    }
+  })
+}
+
+async function compareOnce(options: CompareOptions): Promise<Comparison[]> {
   const peers: Peer[] = []
   try {
     for (const name of options.variants) peers.push(await startPeer(name, options))
-    for (const peer of peers) await slice(peer, options.requestsPerSlice * 2)
+    for (const peer of peers) await slice(peer, options.requestsPerSlice * WARM_UP_SLICES)
     for (const peer of peers) peer.perSecond.length = peer.cpuMicros.length = 0
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < options.rounds; round += 1) {
       for (const peer of round % 2 ? peers.toReversed() : peers) await slice(peer, options.requestsPerSlice)
     }
     return peers
@@ -88,7 +107,10 @@ export function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN
 }
 
-async function startPeer(name: string, { servers, env, execArgv = [] }: CompareOptions): Promise<Peer> {
+async function startPeer(
+  name: string,
+  { servers, env, execArgv = [], awake }: CompareOptions,
+): Promise<Peer> {
   const child = fork(servers, [name], {
     env: { ...process.env, ...env },
     execArgv: [...execArgv],
@@ -99,7 +121,7 @@ async function startPeer(name: string, { servers, env, execArgv = [] }: CompareO
     once(child, 'message'),
     once(child, 'exit').then(() => Promise.reject(new Error(`${name} did not start`))),
   ])) as [Target]
-  return { name, child, load: await openLoad(target, CONNECTIONS), perSecond: [], cpuMicros: [] }
+  return { name, child, load: await openLoad(target, CONNECTIONS, awake), perSecond: [], cpuMicros: [] }
 }
 
 async function slice(peer: Peer, requests: number): Promise<void> {

@@ -17,7 +17,9 @@ try {
   const real = await compare({
     servers,
     variants: ['plain HTTP', 'mutual TLS'],
-    requestsPerSlice: 300,
+    rounds: 31,
+    requestsPerSlice: 150,
+    awake: false,
     env: { OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`, OTEL_SERVICE_NAME: 'work-platform' },
     execArgv: ['--import', '@waybill/telemetry/register'],
   })
@@ -31,7 +33,9 @@ try {
   const bare = await compare({
     servers,
     variants: ['bare plain HTTP', 'bare mutual TLS'],
+    rounds: 9,
     requestsPerSlice: 2_000,
+    awake: true,
   })
   process.stdout.write('The same on a bare node:http server with 1 KB of JSON\n')
   process.stdout.write(table(bare, 'bare plain HTTP'))

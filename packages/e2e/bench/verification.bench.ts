@@ -10,7 +10,9 @@ const PEER = 'express 5 + express-oauth2-jwt-bearer'
 const rows = await compare({
   servers: new URL('servers/verification.ts', import.meta.url),
   variants: [BARE, OURS, PEER, 'service-kit + @waybill/auth'],
-  requestsPerSlice: 1_500,
+  rounds: 15,
+  requestsPerSlice: 800,
+  awake: true,
 })
 process.stdout.write(`1 KB of JSON, ES256, 32 warm connections, medians; ratios against ${BARE}\n`)
 process.stdout.write(table(rows, BARE))
