@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditFields, auditOutcome } from './audit.ts'
 import { endpoint } from './endpoint.ts'
 
 /**
@@ -176,26 +177,11 @@ export const listBackends = endpoint({
   permission: 'memory.read',
 })
 
-const auditOutcome = z.enum(['intent', 'success', 'denied', 'failure'])
-
 /** What was done to records, by whom and for whom; never their contents. */
 export const auditRow = z.object({
   /** A number, as text: later rows have greater ones. */
   id: z.string(),
-  at: z.iso.datetime(),
-  /** `user:<id>`, or the service nearest to us: `service:<name>`. */
-  actor: z.string(),
-  /** Whom that service acted for. */
-  on_behalf_of: z.string().nullable(),
-  /** The services in between, nearest first. */
-  actors: z.array(z.string()),
-  via: z.string().nullable(),
-  action: z.string(),
-  resource: z.string(),
-  outcome: auditOutcome,
-  details: z.record(z.string(), z.unknown()),
-  request_id: z.string().nullable(),
-  trace_id: z.string().nullable(),
+  ...auditFields,
 })
 export type AuditRow = z.output<typeof auditRow>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auditFields, auditOutcome } from '../audit.ts'
 import { endpoint } from '../endpoint.ts'
 import { account } from './accounts.ts'
 import { id, page, pageQuery, printable, roleName, tierName } from './fields.ts'
@@ -177,17 +178,7 @@ export const revokeSigningKey = endpoint({
 /** A row of the audit. Each holds the hash of the one before, so that none can be changed or taken out unnoticed. */
 export const auditRow = z.object({
   seq: z.number().int(),
-  at: z.iso.datetime(),
-  actor: z.string(),
-  on_behalf_of: z.string().nullable(),
-  actors: z.array(z.string()),
-  via: z.string().nullable(),
-  action: z.string(),
-  resource: z.string(),
-  outcome: z.enum(['intent', 'success', 'denied', 'failure']),
-  details: z.record(z.string(), z.unknown()),
-  request_id: z.string().nullable(),
-  trace_id: z.string().nullable(),
+  ...auditFields,
   /** SHA-256 in hex, of the row before and of this one. */
   previous_hash: z.string(),
   hash: z.string(),
@@ -211,7 +202,7 @@ export const audit = endpoint({
     action: printable.min(1).max(100).optional(),
     /** `user:<id>` or `service:<name>`: whoever did it or for whom it was done. */
     subject: printable.min(1).max(256).optional(),
-    outcome: z.enum(['intent', 'success', 'denied', 'failure']).optional(),
+    outcome: auditOutcome.optional(),
   }),
   output: auditPage,
 })
