@@ -9,8 +9,10 @@ import { runAttacks } from '../src/attack/run.ts'
 import type { Result } from '../src/attack/run.ts'
 import { createTarget } from '../src/attack/target.ts'
 import { startNaiveParser } from './naive-parser.ts'
-import { GOOD_KEY, goodToken, HOLES, startWeakServer } from './weak-server.ts'
-import type { Hole } from './weak-server.ts'
+import { HOLES } from './weak-holes.ts'
+import type { Hole } from './weak-holes.ts'
+import { startWeakServer } from './weak-server.ts'
+import { GOOD_KEY, goodToken } from './weak-tokens.ts'
 
 const COMMAND = fileURLToPath(new URL('../src/bin/attack.ts', import.meta.url))
 
