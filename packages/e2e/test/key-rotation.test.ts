@@ -1,16 +1,15 @@
+import { authService } from '@waybill/contracts'
 import { startPlatform } from '@waybill/dev-env'
 import type { Platform } from '@waybill/dev-env'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { z } from 'zod'
 import { ask } from '../src/user.ts'
 import type { Answer } from '../src/user.ts'
 
 let platform: Platform
 let admin: string
 
-interface Session {
-  access_token: string
-  refresh_token: string
-}
+type Session = z.output<typeof authService.session>
 
 beforeAll(async () => {
   // As in production, an hour and a minute there, only sooner.
@@ -25,7 +24,7 @@ async function logIn({ username, password }: { username: string; password: strin
     json: { username, password },
   })
   expect(status, JSON.stringify(body)).toBe(200)
-  return body as unknown as Session
+  return authService.session.parse(body)
 }
 
 const bearer = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } })
@@ -66,7 +65,7 @@ it('signing keys rotate under running requests, and none of them fails', async (
   const refreshing = async (): Promise<void> => {
     while (rotating) {
       const json = { refresh_token: session.refresh_token }
-      session = expectGood(await ask(`${gateway}/auth/refresh`, { json })).body as unknown as Session
+      session = authService.session.parse(expectGood(await ask(`${gateway}/auth/refresh`, { json })).body)
       keys.add(keyOf(session.access_token))
     }
   }
