@@ -89,6 +89,10 @@ export function createServiceAuth(options: ServiceAuthOptions): ServiceAuth {
       await following.tried
       return Promise.resolve()
     },
+    async ready() {
+      revocations.assertHeard()
+      return Promise.resolve()
+    },
     async close() {
       stopping.abort()
       await following?.ended

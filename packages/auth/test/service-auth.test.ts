@@ -1,6 +1,6 @@
 import { ConfigError, createLogger, loadConfig } from '@waybill/service-kit'
 import type { Principal } from '@waybill/service-kit'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import {
   authEnv,
@@ -143,6 +143,23 @@ describe('a service with an issuer', () => {
       present(auth, [`Bearer ${issuer.userToken('ann', { sid: 'session-of-ann' })}`]),
     ).rejects.toMatchObject(refused)
     await expect(present(auth, [], [issuer.apiKey('ann', 'key-of-ann')])).rejects.toMatchObject(refused)
+  })
+
+  test('starts while the feed is down, but is ready only once it has heard of revocations', async () => {
+    const issuer = new StandInIssuer()
+    const isUp = Promise.withResolvers<undefined>()
+    const { revocations } = issuer
+    let asked = 0
+    issuer.revocations = async (cursor, signal, wait) => {
+      asked += 1
+      if (asked === 1) throw new Error('not up yet')
+      await isUp.promise
+      return revocations(cursor, signal, wait)
+    }
+    const auth = await started({ config: configured(), issuer })
+    await expect(auth.ready()).rejects.toMatchObject({ code: 'unavailable' })
+    isUp.resolve(undefined)
+    await vi.waitFor(() => auth.ready())
   })
 })
 

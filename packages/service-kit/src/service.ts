@@ -62,7 +62,8 @@ export function createService(options: ServiceOptions): Service {
   const tls = config.TLS_LISTEN ? options.tls : undefined
   const strict = strictness(options)
   const log = options.logger ?? createLogger({ service: name, level: config.LOG_LEVEL })
-  const readiness = new Readiness(options.readiness ?? {}, log)
+  const checks = { ...(auth.ready && { authentication: auth.ready }), ...options.readiness }
+  const readiness = new Readiness(checks, log)
   const stopping = new AbortController()
   const app = express()
   app.disable('x-powered-by')
