@@ -1,7 +1,7 @@
 export { SERVICES, endpoint } from './endpoint.ts'
 export type { Endpoint, Method, ServiceName } from './endpoint.ts'
 export * as authService from './auth-service/index.ts'
-export * as dataStore from './data-store.ts'
+export * as dataStore from './data-store/index.ts'
 export * as docling from './docling.ts'
 export * as llmProxy from './llm-proxy.ts'
 export * as substrateApi from './substrate-api.ts'
