@@ -1,5 +1,6 @@
 import express from 'express'
 import type { Request, Response } from 'express'
+import { refuseInexactIntegers } from './exact-integers.ts'
 import { Problem } from './problem.ts'
 import type { Route } from './route.ts'
 
@@ -8,14 +9,23 @@ const JSON_TYPES = ['application/json', 'application/*+json']
 /**
  * A reader for the bodies of `route`: parses JSON within `limitBytes`, or leaves the stream alone. The declared length
  * is judged first, so that an oversize upload is refused before it is read.
- * @throws Problem payload_too_large, unsupported_media_type, invalid_json
+ * @throws Problem payload_too_large, unsupported_media_type, invalid_json; unprocessable by refuseInexactIntegers
  */
 export function bodyReader(
   route: Route,
   limitBytes: number,
 ): (req: Request, res: Response) => Promise<unknown> {
   const bodyType = route.bodyType ?? (route.input.body ? 'json' : undefined)
-  const parse = express.json({ limit: limitBytes, type: JSON_TYPES, strict: false })
+  const received = new WeakMap<object, { bytes: Buffer; charset: string }>()
+  const verify = (req: object, _res: unknown, bytes: Buffer, charset: string) => {
+    received.set(req, { bytes, charset })
+  }
+  const parse = express.json({
+    limit: limitBytes,
+    type: JSON_TYPES,
+    strict: false,
+    ...(route.exactIntegers === true && { verify }),
+  })
   return async (req, res) => {
     if (bodyType === undefined) return undefined
     refuseOversize(req, limitBytes)
@@ -31,6 +41,13 @@ export function bodyReader(
           reject(error instanceof Error ? error : new Error('the body could not be read', { cause: error }))
       })
     })
+    const whole = received.get(req)
+    if (whole) {
+      if (whole.charset !== 'utf-8') {
+        throw new Problem('unsupported_media_type', 'This route takes JSON in UTF-8 (RFC 8259 section 8.1).')
+      }
+      refuseInexactIntegers(whole.bytes)
+    }
     const body: unknown = req.body
     return body
   }

@@ -37,6 +37,8 @@ interface Behaviour {
   bodyType?: 'json' | 'multipart' | 'stream'
   /** In bytes; the service's BODY_LIMIT_BYTES unless said. */
   bodyLimitBytes?: number
+  /** Refuses (422) an integer in the JSON body of which a double would not keep every digit: 9007199254740993. */
+  exactIntegers?: boolean
   /** In milliseconds; the service's REQUEST_TIMEOUT_MS unless said. */
   timeoutMs?: number
   /** What can go wrong beside the usual, for the documentation. */

@@ -1,4 +1,4 @@
-import { requestContext, runInContext } from '@waybill/service-kit'
+import { requestContext, runInContext } from './context.ts'
 
 /**
  * Runs `work`, which must be finished although the client may have gone or its time be up, with `ms` milliseconds of
