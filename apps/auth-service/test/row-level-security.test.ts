@@ -1,4 +1,4 @@
-import { openDatabase } from '@waybill/database'
+import { lintRowSecurity, openDatabase } from '@waybill/database'
 import type { Database } from '@waybill/database'
 import { createLogger, loadConfig } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
@@ -124,4 +124,15 @@ it.each([
   ['a session that lasts', `update sessions set expires_at = 'infinity'`],
 ])('a request cannot write %s', async (_, statement) => {
   await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })
+})
+
+it('the lint of row-level security finds nothing', async () => {
+  const db = {
+    query: async (text: string, values?: unknown[]) => ({ rows: await setting.admin(text, values) }),
+  }
+  const findings = await lintRowSecurity(db, {
+    loginRole: 'auth_service',
+    userRole: 'auth_service_user',
+  })
+  expect(findings).toEqual([])
 })

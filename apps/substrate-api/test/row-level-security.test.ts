@@ -1,3 +1,4 @@
+import { lintRowSecurity } from '@waybill/database'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { memberOf, startSetting } from './setting.ts'
@@ -108,4 +109,15 @@ test('the list of a workspace is a range of its index, not a scan of all workspa
   })
   expect(plan).toMatch(/Index Scan (?:using|on) baskets_newest/)
   expect(plan).not.toContain('Seq Scan')
+})
+
+test('the lint of row-level security finds nothing', async () => {
+  const db = {
+    query: async (text: string, values?: unknown[]) => ({ rows: await setting.admin(text, values) }),
+  }
+  const findings = await lintRowSecurity(db, {
+    loginRole: 'substrate_api',
+    userRole: 'substrate_api_user',
+  })
+  expect(findings).toEqual([])
 })

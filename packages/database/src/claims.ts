@@ -9,8 +9,11 @@ export interface TransactionSettings {
   /** The most that the whole transaction may take; needs PostgreSQL 17. */
   transactionTimeoutMs?: number | undefined
   /** Whose claims the policies see, and the role that they are applied to. Absent: the login role and no claims. */
-  as?: { principal: Principal; role: string }
+  as?: { principal: Principal; role: string; scope?: OwnerScope | undefined }
 }
+
+/** Which of its claims a transaction is about: what belongs to the user, to the tenant, or to the workspace. */
+export type OwnerScope = 'user' | 'tenant' | 'workspace'
 
 /**
  * The statements that open a transaction, as one message and so one round trip. Everything is transaction-local: what
@@ -25,12 +28,12 @@ export function beginStatements(settings: TransactionSettings): string {
   if (settings.transactionTimeoutMs !== undefined)
     statements.push(`set local transaction_timeout = ${String(settings.transactionTimeoutMs)}`)
   if (settings.as) {
-    // The role comes last, because the role of a request may not set parameters.
-    const parameters = { ...claimsOf(settings.as.principal), role: settings.as.role }
-    const calls = Object.entries(parameters).map(
-      ([name, value]) => `set_config('${name}', ${literal(value)}, true)`,
-    )
-    statements.push(`select ${calls.join(', ')}`)
+    const { principal, role, scope = 'user' } = settings.as
+    const parameters = { ...claimsOf(principal), 'waybill.scope': scope, role }
+    // The role comes last, because the role of a request may not set parameters. Not by set_config(), which has to be planned as a
+    // query and costs twice as much.
+    for (const [name, value] of Object.entries(parameters))
+      statements.push(`set local ${name} = ${literal(value)}`)
   }
   return statements.join('; ')
 }

@@ -5,6 +5,7 @@ import { activeTrace, ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { Kysely, sql } from 'kysely'
 import type { QueryExecutorProvider, Transaction } from 'kysely'
 import { beginStatements } from './claims.ts'
+import type { OwnerScope } from './claims.ts'
 import type { DatabaseConfig } from './config.ts'
 import { createPool, roleIn } from './connection.ts'
 import { asProblem, isOutOfReach, isRefusedLogin, tooLong } from './database-error.ts'
@@ -26,6 +27,8 @@ export interface OpenDatabaseOptions {
 export interface TransactionOptions {
   /** Postgres refuses every write. */
   readOnly?: boolean
+  /** `waybill.scope`, for policies on what belongs to a tenant or a workspace; `user` unless said. */
+  scope?: OwnerScope
 }
 
 /** A service's own database. Nothing connects before the first use. */
@@ -107,7 +110,7 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
         statementTimeoutMs: Math.min(config.DATABASE_STATEMENT_TIMEOUT_MS, left),
         lockTimeoutMs: config.DATABASE_LOCK_TIMEOUT_MS,
         transactionTimeoutMs: boundsTransactions && left < LONGEST_TIMEOUT_MS ? left : undefined,
-        ...(as && { as: { principal: as, role: userRole } }),
+        ...(as && { as: { principal: as, role: userRole, scope: options.scope } }),
       })
     }
     const workInTime: Work<DB, T> = async (tx) => {
