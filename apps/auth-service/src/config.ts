@@ -1,4 +1,5 @@
 import { authEnv } from '@waybill/auth'
+import { SERVICES } from '@waybill/contracts'
 import { databaseEnv } from '@waybill/database'
 import { env, serviceEnv, throttleEnv } from '@waybill/service-kit'
 import { z } from 'zod'
@@ -37,6 +38,12 @@ export const configSchema = z
     ON_BEHALF_OF_SECONDS: env
       .int({ min: 10, max: 3600, default: 300 })
       .describe("The life of an on-behalf-of token, in seconds; never more than the subject token's"),
+    SUPABASE_AUDIENCE: env
+      .text('supabase')
+      .refine((audience) => !SERVICES.some((name) => name === audience), {
+        error: 'is the name of a service, which would believe the tokens',
+      })
+      .describe("`aud` of the tokens by which data_store asks Supabase on a user's behalf"),
     SERVICE_TOKEN_SECONDS: env
       .int({ min: 10, max: 3600, default: 300 })
       .describe('The life of a token that a service gets in its own name, in seconds'),
@@ -87,6 +94,10 @@ export const configSchema = z
   .refine((config) => config.JWT_EXPIRATION_HOURS * 3600 <= config.MAX_TOKEN_LIFETIME_SECONDS, {
     path: ['JWT_EXPIRATION_HOURS'],
     error: 'is longer than MAX_TOKEN_LIFETIME_SECONDS, so no service would believe the tokens',
+  })
+  .refine((config) => config.SUPABASE_AUDIENCE !== config.PLATFORM_AUDIENCE, {
+    path: ['SUPABASE_AUDIENCE'],
+    error: 'is PLATFORM_AUDIENCE, so every service would believe the tokens',
   })
   .refine(isWholeFirstAdmin, {
     path: ['BOOTSTRAP_ADMIN_PASSWORD'],

@@ -40,6 +40,8 @@ it.each([
   ['SERVICE_CLIENTS', `{"gateway":[]}`],
   ['JWT_EXPIRATION_HOURS', '26'],
   ['JWT_EXPIRATION_HOURS', '0'],
+  ['SUPABASE_AUDIENCE', 'gateway'],
+  ['SUPABASE_AUDIENCE', 'waybill'],
 ])('%s=%j is refused by name, and not quoted', (variable, value) => {
   const attempt = () => load({ [variable]: value })
   expect(attempt).toThrow(variable)

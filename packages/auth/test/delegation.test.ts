@@ -147,3 +147,35 @@ describe('is refused', () => {
 test('the issuer of a delegated token is the one that signs it, not the one before', () => {
   expect(delegate(base, RULES).claims.iss).not.toBe(ISSUER)
 })
+
+describe('for somebody outside the platform', () => {
+  const subject = {
+    ...ann,
+    aud: 'data_store',
+    email: 'ann@x.test',
+    key_id: 'k1',
+    tier: 'premium',
+    workspace_id: 'w1',
+  }
+  const outside = { subject, actor: 'data_store', audience: 'supabase' }
+
+  test('a token has the role that is known there, and of the user no more than whom it is for', () => {
+    expect(delegate(outside, RULES).claims).toEqual({
+      ...{ iss: RULES.issuer, aud: 'supabase', sub: 'u1', client_id: 'data_store', principal: 'user' },
+      ...{ role: 'authenticated', tenant_id: 't1', workspace_id: 'w1', scope: 'memory.read memory.write' },
+      ...{ origin_jti: ann.jti, act: { sub: 'data_store' } },
+    })
+  })
+
+  test('`aud` is what is asked for there', () => {
+    const rules = { ...RULES, outsideAudiences: { supabase: 'authenticated' } }
+    expect(delegate(outside, rules).claims.aud).toBe('authenticated')
+    expect(refusal({ ...outside, audience: 'authenticated' }, rules)).toBe('invalid_target')
+  })
+
+  test('only who is named may ask, with a token that it was sent', () => {
+    expect(refusal({ ...outside, subject: ann, actor: 'gateway' })).toBe('invalid_target')
+    expect(refusal({ ...outside, subject: { ...ann, aud: 'docling' } })).toBe('invalid_grant')
+    expect(refusal({ ...outside, subject: { ...ann, aud: 'supabase' } })).toBe('invalid_grant')
+  })
+})

@@ -7,6 +7,8 @@ import { suppressTracing } from '@opentelemetry/core'
 import { Problem, requestContext } from '@waybill/service-kit'
 import { isPublicAddress, publicLookup } from './address-guard.ts'
 import { DownstreamError, fromWireError } from './downstream-error.ts'
+import type { CallName } from './downstream-error.ts'
+import { readJson } from './read-body.ts'
 import { createTransport } from './transport.ts'
 import type { WireResponse } from './transport.ts'
 import { WireError } from './wire-error.ts'
@@ -20,6 +22,12 @@ export interface ExternalRequest {
   timeoutMs?: number
 }
 
+export interface ExternalAnswer {
+  status: number
+  headers: Record<string, unknown>
+  body: unknown
+}
+
 /** Calls to the outside: nothing of the caller's identity, request id, trace or baggage goes along. */
 export interface ExternalClient {
   /**
@@ -27,6 +35,12 @@ export interface ExternalClient {
    * @throws Problem bad_request for a URL that may not be called, DownstreamError when no answer comes
    */
   send(request: ExternalRequest): Promise<WireResponse>
+  /**
+   * As `send`, with the whole answer: JSON, text where it is none, undefined where it is empty. `timeoutMs` is until its end,
+   * and never longer than the caller waits.
+   * @throws DownstreamError also for an answer that breaks off or is longer than CLIENT_MAX_ANSWER_BYTES
+   */
+  call(request: ExternalRequest): Promise<ExternalAnswer>
   close(): void
 }
 
@@ -34,9 +48,16 @@ export interface ExternalClientOptions {
   /** The header names that may be sent, beside the provider's own credential. */
   allowHeaders: readonly string[]
   timeoutMs: number
+  /** The longest answer to call(), in bytes. */
+  maxAnswerBytes: number
   maxSockets: number
   /** Origins such as `http://10.0.0.5:11434` that an operator allows although their addresses are private. */
   allowPrivateOrigins?: readonly string[]
+  /**
+   * What messages call it where it is a backend of this service, and no place that a client named: as a neighbour it is then
+   * 503 when it cannot be reached, and not 502.
+   */
+  backend?: string
 }
 
 export function createExternalClient(options: ExternalClientOptions): ExternalClient {
@@ -49,30 +70,43 @@ export function createExternalClient(options: ExternalClientOptions): ExternalCl
   })
   const trusted = createTransport({ maxSockets })
 
+  const ask = async (request: ExternalRequest, timeoutMs: number, until: 'head' | 'end') => {
+    const { method, url, headers = {}, body } = request
+    const target = parseTarget(url)
+    const isTrusted = allowPrivateOrigins.includes(target.origin)
+    if (!isTrusted) refusePrivateLiteral(target)
+    const refused = Object.keys(headers).find((name) => !allowed.has(name.toLowerCase()))
+    if (refused !== undefined)
+      throw new Problem('internal', `The header ${refused} may not leave the platform.`)
+    // Paths of strangers hold what they like, a key for one: the name of the call is the host alone.
+    const call: CallName = { service: options.backend ?? target.host, method, path: '*' }
+    const signal = requestContext()?.signal
+    // Without a trace, instrumentation-http neither makes a span nor injects traceparent or baggage.
+    const response = await context.with(suppressTracing(context.active()), () =>
+      (isTrusted ? trusted : guarded)
+        .send({ method, url: target.href, headers, body, timeoutMs, until, signal })
+        .catch((error: unknown) => {
+          if (!(error instanceof WireError)) throw error
+          if (error.reason === 'private') throw notPublic(target.hostname)
+          const problem = fromWireError(error, call)
+          throw problem.code === 'unavailable' && options.backend === undefined
+            ? new DownstreamError('upstream_failed', `${target.host} cannot be reached.`, call)
+            : problem
+        }),
+    )
+    return { response, call }
+  }
+
   return {
-    async send({ method, url, headers = {}, body, timeoutMs = options.timeoutMs }) {
-      const target = parseTarget(url)
-      const isTrusted = allowPrivateOrigins.includes(target.origin)
-      if (!isTrusted) refusePrivateLiteral(target)
-      const refused = Object.keys(headers).find((name) => !allowed.has(name.toLowerCase()))
-      if (refused !== undefined)
-        throw new Problem('internal', `The header ${refused} may not leave the platform.`)
-      // Paths of strangers hold what they like, a key for one: the name of the call is the host alone.
-      const call = { service: target.host, method, path: '*' }
-      const signal = requestContext()?.signal
-      // Without a trace, instrumentation-http neither makes a span nor injects traceparent or baggage.
-      return context.with(suppressTracing(context.active()), () =>
-        (isTrusted ? trusted : guarded)
-          .send({ method, url: target.href, headers, body, timeoutMs, until: 'head', signal })
-          .catch((error: unknown) => {
-            if (!(error instanceof WireError)) throw error
-            if (error.reason === 'private') throw notPublic(target.hostname)
-            const problem = fromWireError(error, call)
-            throw problem.code === 'unavailable'
-              ? new DownstreamError('upstream_failed', `${target.host} cannot be reached.`, call)
-              : problem
-          }),
-      )
+    async send(request) {
+      return (await ask(request, request.timeoutMs ?? options.timeoutMs, 'head')).response
+    },
+    async call(request) {
+      const patienceMs = (requestContext()?.deadline ?? Number.POSITIVE_INFINITY) - Date.now()
+      const timeoutMs = Math.min(request.timeoutMs ?? options.timeoutMs, Math.max(1, patienceMs))
+      const { response, call } = await ask(request, timeoutMs, 'end')
+      const { status, headers } = response
+      return { status, headers, body: await readJson(response, call, options.maxAnswerBytes) }
     },
     close() {
       guarded.close()

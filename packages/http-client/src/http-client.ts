@@ -8,6 +8,8 @@ import type { ExternalClient } from './external-client.ts'
 import { createInternalClient } from './internal-client.ts'
 import type { InternalClient } from './internal-client.ts'
 import { createIssuer } from './issuer.ts'
+import { createOnBehalfOf } from './on-behalf-of.ts'
+import type { OnBehalfOf } from './on-behalf-of.ts'
 import { createOAuthCall } from './oauth-call.ts'
 import { createRetryPolicy } from './retry.ts'
 import { createTokenSource } from './token-source.ts'
@@ -25,10 +27,14 @@ export interface HttpClient {
     baseUrl: string,
     options?: { staticSecret?: Secret | undefined },
   ): InternalClient
+  /** Calls to the outside; for a backend of this service, `backend` is its name (see createExternalClient). */
   external(options: {
     allowHeaders: readonly string[]
     allowPrivateOrigins?: readonly string[]
+    backend?: string
   }): ExternalClient
+  /** Tokens for an audience outside the platform, on behalf of the user whose request is being served. */
+  onBehalfOf(audience: string): OnBehalfOf
   /** auth-service as the issuer of what this service is sent; for createServiceAuth. */
   issuer: Issuer
   close(): Promise<void>
@@ -85,10 +91,15 @@ export function createHttpClient({
       })
     },
     external(options) {
-      const client = createExternalClient({ ...options, timeoutMs, maxSockets: config.CLIENT_MAX_SOCKETS })
+      const client = createExternalClient({
+        ...options,
+        ...{ timeoutMs, maxAnswerBytes },
+        maxSockets: config.CLIENT_MAX_SOCKETS,
+      })
       externals.push(client)
       return client
     },
+    onBehalfOf: (audience) => createOnBehalfOf(tokens, audience, { timeoutMs }),
     issuer: createIssuer(oauth, { timeoutMs }),
     async close() {
       for (const transport of transports.values()) transport.close()

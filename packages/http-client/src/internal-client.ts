@@ -12,6 +12,7 @@ import type { RetryPolicy } from './retry.ts'
 import type { Transport, WireRequest, WireResponse } from './transport.ts'
 import { pathFor } from './url.ts'
 import { WireError } from './wire-error.ts'
+import { within } from './within.ts'
 
 type Schema = z.ZodType | undefined
 type Sent<S extends Schema> = S extends z.ZodType ? z.input<S> : undefined
@@ -106,26 +107,18 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
   /** The stamped headers, and what is left of the time after the credential was had. */
   const identify = async (until: number, workspaceId?: string) => {
     const picked = options.credentials.pick({ service, baseUrl, workspaceId })
-    const { authorization, backed, forget, inOwnName = false } = await within(remaining(until), picked)
+    const {
+      authorization,
+      backed,
+      forget,
+      inOwnName = false,
+    } = await within(remaining(until), picked, `No token for ${service} was had in time.`)
     const timeoutMs = remaining(until)
     const principal = inOwnName ? undefined : requestContext()?.principal
     const stamped = stampedHeaders(principal, options.self, timeoutMs)
     // A name that the credential does not back would be refused, and rightly so.
     const headers = { ...stamped, ...(!backed && { 'X-Service-Name': '' }), Authorization: authorization }
     return { headers, timeoutMs, forget, ownToken: !forget && !inOwnName }
-  }
-
-  /** A token is fetched for all who wait for it, so one who is out of time only stops waiting. */
-  const within = async <T>(limitMs: number, work: Promise<T>): Promise<T> => {
-    let timer: NodeJS.Timeout | undefined
-    const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new Problem('timeout', `No token for ${service} was had in time.`))
-      }, limitMs)
-    })
-    return Promise.race([work, limit]).finally(() => {
-      clearTimeout(timer)
-    })
   }
 
   return {

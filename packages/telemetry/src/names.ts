@@ -36,6 +36,8 @@ export const SPAN = {
   clientCredentials: 'token.client_credentials',
   database: 'database.transaction',
   vectorStore: 'vector_store.operation',
+  supabase: 'supabase.operation',
+  fileMaker: 'filemaker.operation',
   convert: 'document.convert',
   passwordHash: 'password.hash',
 } as const

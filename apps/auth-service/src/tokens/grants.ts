@@ -33,6 +33,8 @@ export interface GrantedToken extends IssuedToken {
 interface GrantRules {
   issuer: string
   platformAudience: string
+  /** What stands in `aud` for somebody outside the platform, by the name that a service asks for. */
+  outsideAudiences: Readonly<Record<string, string>>
   onBehalfOfSeconds: number
   serviceTokenSeconds: number
   maxDepth: number
@@ -54,7 +56,7 @@ export interface GrantsOptions {
 }
 
 export function createGrants({ keyring, subjects, rules, now }: GrantsOptions): Grants {
-  const { issuer, platformAudience, maxDepth } = rules
+  const { issuer, platformAudience, outsideAudiences, maxDepth } = rules
 
   return {
     async clientCredentials({ client, audience, scope, workspaceId }) {
@@ -97,7 +99,7 @@ export function createGrants({ keyring, subjects, rules, now }: GrantsOptions): 
         },
         {
           policy: DELEGATION,
-          ...{ issuer, platformAudience, maxDepth },
+          ...{ issuer, platformAudience, outsideAudiences, maxDepth },
           lifetimeSeconds: rules.onBehalfOfSeconds,
           nowSeconds: decidedAt,
         },

@@ -64,6 +64,7 @@ export function createIssuing(options: IssuingOptions): Issuing {
   const rules = {
     issuer: config.AUTH_ISSUER,
     platformAudience: config.PLATFORM_AUDIENCE,
+    outsideAudiences: { supabase: config.SUPABASE_AUDIENCE },
     skewSeconds: config.CLOCK_SKEW_SECONDS,
     maxLifetimeSeconds: config.MAX_TOKEN_LIFETIME_SECONDS,
     onBehalfOfSeconds: config.ON_BEHALF_OF_SECONDS,

@@ -7,8 +7,18 @@ import { intersectPermissions } from '../principal/permissions.ts'
 export interface Delegation {
   /** The services it may call, each with the most that a token for it may allow. */
   audiences: Record<string, readonly string[]>
+  /** Whom outside the platform it may ask on a user's behalf. Never in its own name. */
+  outside?: Record<string, OutsideAudience>
   /** Whether its word on the user's workspace is taken: it is the one that knows the memberships. */
   assertsWorkspace?: boolean
+}
+
+/** Somebody outside who believes the issuer's keys, and reads its tokens in a way of its own. */
+export interface OutsideAudience {
+  /** The most that a token for it may allow. */
+  permissions: readonly string[]
+  /** What `role` means there: to PostgREST, and so to Supabase, the role of the database that the request becomes. */
+  role: string
 }
 
 export type DelegationPolicy = Record<string, Delegation>
@@ -23,6 +33,7 @@ export const DELEGATION: DelegationPolicy = {
   },
   docling: { audiences: { 'llm-proxy': ['agents.query', ...MEMORY] } },
   'llm-proxy': { audiences: { data_store: MEMORY } },
+  data_store: { audiences: {}, outside: { supabase: { permissions: MEMORY, role: 'authenticated' } } },
   'work-platform': { audiences: { 'substrate-api': [] }, assertsWorkspace: true },
 }
 
@@ -54,6 +65,8 @@ export interface DelegationRules {
   issuer: string
   /** The audience of the tokens that users log in to: any service may take part in serving those. */
   platformAudience: string
+  /** What stands in `aud` for somebody outside, by the name in the policy; that name unless said. */
+  outsideAudiences?: Readonly<Record<string, string>>
   lifetimeSeconds: number
   maxDepth: number
   nowSeconds: number
@@ -61,14 +74,15 @@ export interface DelegationRules {
 
 /**
  * The on-behalf-of grant (RFC 8693): the same subject, one audience, one more actor, never more permissions than the
- * subject has and the acting service may hand on, never a longer life than the subject token's.
+ * subject has and the acting service may hand on, never a longer life than the subject token's. Outside the platform nothing
+ * goes along but whom it is for: no address, session or key.
  * @throws GrantError
  */
 export function delegate(request: DelegationRequest, rules: DelegationRules): TokenGrant {
   const { subject, actor, audience } = request
   const delegation = Object.hasOwn(rules.policy, actor) ? rules.policy[actor] : undefined
-  const ceiling =
-    delegation && Object.hasOwn(delegation.audiences, audience) ? delegation.audiences[audience] : undefined
+  const outside = own(delegation?.outside, audience)
+  const ceiling = outside ? outside.permissions : own(delegation?.audiences, audience)
   if (!delegation || !ceiling)
     throw new GrantError('invalid_target', `${actor} may not act towards ${audience}.`)
   if (!audiencesOf(subject).some((held) => held === actor || held === rules.platformAudience)) {
@@ -88,12 +102,13 @@ export function delegate(request: DelegationRequest, rules: DelegationRules): To
     throw new GrantError('invalid_scope', 'More permissions were asked for than can be handed on.')
   }
   const { iss: _iss, aud: _aud, iat: _iat, nbf: _nbf, exp: _exp, jti, ...kept } = subject
+  const who = outside ? { ...identityOf(subject), role: outside.role } : kept
   const workspaceId = request.workspaceId ?? subject.workspace_id
   return {
     claims: {
-      ...kept,
+      ...who,
       iss: rules.issuer,
-      aud: audience,
+      aud: outside ? (own(rules.outsideAudiences, audience) ?? audience) : audience,
       client_id: actor,
       scope: granted.join(' '),
       ...(workspaceId !== undefined && { workspace_id: workspaceId }),
@@ -102,4 +117,13 @@ export function delegate(request: DelegationRequest, rules: DelegationRules): To
     },
     lifetimeSeconds,
   }
+}
+
+function identityOf({ sub, principal, tenant_id }: AccessTokenClaims) {
+  return { sub, principal, ...(tenant_id !== undefined && { tenant_id }) }
+}
+
+/** Not what every object has: the names come from a request. */
+function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record && Object.hasOwn(record, name) ? record[name] : undefined
 }
