@@ -1,10 +1,13 @@
 import { SERVICES, type ServiceName } from '@waybill/contracts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { TRUST_DOMAIN } from './certs/certificates.ts'
 import type { CertificateFiles } from './certs/files.ts'
+import { fileMakerSettings } from './filemaker/platform-filemaker.ts'
 import { stateFolder } from './folders.ts'
 import { DATABASE_SERVICES } from './postgres/start.ts'
+import { PUBLISHABLE_KEY, serviceRoleKey } from './postgrest/keys.ts'
 import type { Secrets } from './secrets.ts'
 import { perService, urlVariable, type PerService } from './services.ts'
 
@@ -24,9 +27,16 @@ export interface Wiring {
   relaxedLimits?: boolean
   /** Where substrate-api speaks gRPC; its usual port unless said. */
   grpcPort?: number | undefined
+  /** Where PostgREST is, for the backend `supabase` of data_store; without, it is not configured. */
+  supabaseUrl?: string | undefined
+  /** Where FileMaker's Data API is, for the backend `filemaker`; without, it is not configured. */
+  fileMakerUrl?: string | undefined
   /** Services prove to each other who they are by these certificates; without, they speak plain HTTP. */
   tls?: CertificateFiles | undefined
 }
+
+/** The collections that are declared on the platform. */
+export const collectionsFile = fileURLToPath(new URL('../collections.json', import.meta.url))
 
 /** Named like a place on no network: tokens stay valid when ports change. */
 const ISSUER = 'https://waybill.local'
@@ -56,7 +66,8 @@ const RELAXED: Environment = {
 /** What belongs to one process, or would connect services to the wrong neighbour: never inherited by all of them. */
 const NEVER_INHERITED = new RegExp(
   '^(PORT|AUTH_PORT|HOST|GRPC_PORT|GRPC_HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|BOOTSTRAP_ADMIN_.*|DATABASE_(MIGRATION_)?URL' +
-    '|TLS_.*' +
+    '|TLS_.*|SUPABASE_.*' +
+    '|FILEMAKER_(URL|DATABASE|USERNAME|PASSWORD)' +
     '|OTEL_SERVICE_NAME|OTEL_EXPORTER_OTLP_TRACES_ENDPOINT|INIT_CWD|npm_.*)$',
 )
 
@@ -79,7 +90,7 @@ export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv
 }
 
 function wired(service: ServiceName, wiring: Wiring): Environment {
-  const { urls, postgres, secrets, traces, dataDir, tls, grpcPort } = wiring
+  const { urls, postgres, secrets, traces, dataDir, tls, grpcPort, supabaseUrl, fileMakerUrl } = wiring
   const { hostname, port } = new URL(urls[service])
   return {
     HOST: hostname,
@@ -93,7 +104,13 @@ function wired(service: ServiceName, wiring: Wiring): Environment {
       ? { DATABASE_URL: postgres.url(service), DATABASE_MIGRATION_URL: postgres.migrationUrl(service) }
       : {}),
     ...(service === 'substrate-api' ? grpcSettings(hostname, grpcPort) : {}),
-    ...(service === 'data_store' ? { LANCEDB_PATH: join(dataDir, 'lancedb') } : {}),
+    ...(service === 'data_store'
+      ? { LANCEDB_PATH: join(dataDir, 'lancedb'), COLLECTIONS_FILE: collectionsFile }
+      : {}),
+    ...(service === 'data_store' && supabaseUrl !== undefined ? supabaseSettings(supabaseUrl, secrets) : {}),
+    ...(service === 'data_store' && fileMakerUrl !== undefined
+      ? fileMakerSettings(fileMakerUrl, secrets)
+      : {}),
     ...(service === 'auth-service'
       ? {
           SERVICE_CLIENTS: serviceClients(secrets),
@@ -122,6 +139,16 @@ function tlsSettings(service: ServiceName, { bundle, services }: CertificateFile
       : { TLS_CLIENT_AUTH: FOR_PEOPLE.includes(service) ? 'optional' : 'required' }),
     // API keys come without a certificate.
     ...(service === 'substrate-api' && { GRPC_TLS_CLIENT_AUTH: 'optional' }),
+  }
+}
+
+/** PostgREST itself: no gateway stands before it, which would ask for the publishable key. */
+function supabaseSettings(url: string, secrets: Secrets): Environment {
+  return {
+    SUPABASE_URL: url,
+    SUPABASE_REST_PATH: '/',
+    SUPABASE_PUBLISHABLE_KEY: PUBLISHABLE_KEY,
+    SUPABASE_SECRET_KEY: serviceRoleKey(secrets.supabaseSecret),
   }
 }
 

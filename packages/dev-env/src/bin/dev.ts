@@ -1,8 +1,11 @@
 import { SERVICES } from '@waybill/contracts'
+import { startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
 import { seedAccounts } from '../platform/accounts.ts'
 import { development } from '../platform/development.ts'
 import { waitUntilReady } from '../platform/readiness.ts'
 import { startPostgres } from '../postgres/start.ts'
+import { startPlatformSupabase } from '../postgrest/platform-supabase.ts'
+import { collectionsFile } from '../service-environment.ts'
 import { startTraceReceiver } from '../traces/receiver.ts'
 import { aborted, stopRequest } from './stop-request.ts'
 import { overview } from './table.ts'
@@ -21,6 +24,12 @@ try {
     passwordOf: secrets.databasePassword,
     log: (line) => void process.stderr.write(`${line}\n`),
   })
+  const supabase = await startPlatformSupabase({
+    ...{ adminUrl: postgres.adminUrl, secrets, port: ports.postgrest },
+    log: (line) => void process.stderr.write(`${line}\n`),
+  })
+  const fileMaker = await startPlatformFileMaker({ secrets, collectionsFile, port: ports.filemaker })
+  const keys = supabase?.believe(urls['auth-service'])
   try {
     await Promise.all(SERVICES.map((service) => waitUntilReady(urls[service], READY_MS, stop)))
     const accounts = await seedAccounts(urls.gateway, secrets)
@@ -29,6 +38,9 @@ try {
     )
     await aborted(stop)
   } finally {
+    await keys?.close()
+    await supabase?.close()
+    await fileMaker.close()
     await postgres.close()
     await receiver.close()
   }

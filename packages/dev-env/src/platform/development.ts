@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { stateFolder } from '../folders.ts'
 import { databaseName } from '../postgres/roles.ts'
 import { postgresUrl } from '../postgres/start.ts'
+import { postgrestBinary } from '../postgrest/binary.ts'
 import { loadSecrets, type Secrets } from '../secrets.ts'
 import { serviceEnvironments, type Environment } from '../service-environment.ts'
 import { developmentPorts, perService, portFrom, type PerService } from '../services.ts'
@@ -9,7 +10,7 @@ import { developmentPorts, perService, portFrom, type PerService } from '../serv
 /** The platform of `npm run dev`: known without anything running, so that its processes start in no order. */
 export interface Development {
   urls: PerService<string>
-  ports: PerService<number> & { postgres: number; traces: number }
+  ports: PerService<number> & { postgres: number; postgrest: number; filemaker: number; traces: number }
   environments: PerService<Environment>
   secrets: Secrets
   /** Folder of the database cluster. */
@@ -17,6 +18,8 @@ export interface Development {
 }
 
 const POSTGRES_PORT = 54_329
+const POSTGREST_PORT = 54_330
+const FILEMAKER_PORT = 54_331
 const TRACES_PORT = 4318
 
 /** Fixed ports unless `<NAME>_PORT` says otherwise; secrets and data in the state folder. Throws on what is no port. */
@@ -25,6 +28,8 @@ export function development(env: NodeJS.ProcessEnv): Development {
   const secrets = loadSecrets(folder)
   const services = developmentPorts(env)
   const postgres = portFrom(env, 'POSTGRES_PORT') ?? POSTGRES_PORT
+  const postgrest = portFrom(env, 'POSTGREST_PORT') ?? POSTGREST_PORT
+  const filemaker = portFrom(env, 'FILEMAKER_PORT') ?? FILEMAKER_PORT
   const traces = portFrom(env, 'TRACES_PORT') ?? TRACES_PORT
   const urls = perService((service) => `http://127.0.0.1:${services[service]}`)
   const urlOf = (service: string, suffix: string) => {
@@ -43,13 +48,15 @@ export function development(env: NodeJS.ProcessEnv): Development {
       traces: `http://127.0.0.1:${traces}`,
       grpcPort: portFrom(env, 'GRPC_PORT'),
       dataDir: folder,
+      supabaseUrl: postgrestBinary() === undefined ? undefined : `http://127.0.0.1:${postgrest}`,
+      fileMakerUrl: `http://127.0.0.1:${filemaker}`,
       relaxedLimits: true,
     },
     env,
   )
   return {
     urls,
-    ports: { ...services, postgres, traces },
+    ports: { ...services, postgres, postgrest, filemaker, traces },
     environments,
     secrets,
     postgresFolder: join(folder, 'postgres'),

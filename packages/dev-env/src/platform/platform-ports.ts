@@ -7,6 +7,8 @@ export type PlatformPorts = Partial<PerService<number>> & {
   /** Where substrate-api speaks gRPC. */
   grpc?: number
   postgres?: number
+  postgrest?: number
+  filemaker?: number
   traces?: number
 }
 
@@ -14,6 +16,8 @@ export interface ChosenPorts {
   services: PerService<number>
   grpc: number
   postgres: number | undefined
+  postgrest: number | undefined
+  filemaker: number | undefined
   traces: number | undefined
 }
 
@@ -24,6 +28,8 @@ export interface ChosenPorts {
 export async function choosePorts({
   grpc: wantedGrpc,
   postgres,
+  postgrest,
+  filemaker,
   traces,
   ...wanted
 }: PlatformPorts): Promise<ChosenPorts> {
@@ -36,20 +42,31 @@ export async function choosePorts({
   if (wantedGrpc !== undefined && !(await portIsFree(wantedGrpc))) {
     throw new PortTakenError(wantedGrpc, 'gRPC of substrate-api', 'GRPC_PORT')
   }
-  const asked = [wantedGrpc, postgres, traces, ...Object.values(wanted)].filter((port) => port !== undefined)
+  const asked = [wantedGrpc, postgres, postgrest, filemaker, traces, ...Object.values(wanted)].filter(
+    (port) => port !== undefined,
+  )
   const free = await freePorts(SERVICES.length + 1, asked)
   const services = SERVICES.map((service, index) => [service, wanted[service] ?? free[index]] as const)
   const grpc = wantedGrpc ?? free.at(-1) ?? 0
   // There are more free ports than services, so none of them is undefined.
-  return { services: Object.fromEntries(services) as PerService<number>, grpc, postgres, traces }
+  return {
+    services: Object.fromEntries(services) as PerService<number>,
+    grpc,
+    postgres,
+    postgrest,
+    filemaker,
+    traces,
+  }
 }
 
-/** The ports that the environment asks for: `GATEWAY_PORT`, ..., `GRPC_PORT`, `POSTGRES_PORT`, `TRACES_PORT`. Throws on what is no port. */
+/** The ports that the environment asks for: `GATEWAY_PORT`, ..., `GRPC_PORT`, `POSTGRES_PORT`, `POSTGREST_PORT`, `FILEMAKER_PORT`, `TRACES_PORT`. Throws on what is no port. */
 export function portsFromEnvironment(env: NodeJS.ProcessEnv): PlatformPorts {
   const entries = [
     ...SERVICES.map((service) => [service, portVariable(service)] as const),
     ['grpc', 'GRPC_PORT'] as const,
     ['postgres', 'POSTGRES_PORT'] as const,
+    ['postgrest', 'POSTGREST_PORT'] as const,
+    ['filemaker', 'FILEMAKER_PORT'] as const,
     ['traces', 'TRACES_PORT'] as const,
   ].flatMap(([name, variable]) => {
     const port = portFrom(env, variable)

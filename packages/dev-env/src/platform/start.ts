@@ -2,15 +2,21 @@ import type { ServiceName } from '@waybill/contracts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { keepCertificates } from '../certs/keep.ts'
+import { startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
 import { startPostgres } from '../postgres/start.ts'
+import { startPlatformSupabase } from '../postgrest/platform-supabase.ts'
 import { loadSecrets } from '../secrets.ts'
-import { serviceEnvironments } from '../service-environment.ts'
+import { collectionsFile, serviceEnvironments } from '../service-environment.ts'
 import { perService, type PerService } from '../services.ts'
 import { startTraceReceiver } from '../traces/receiver.ts'
 import { seedAccounts, type Account } from './accounts.ts'
 import { choosePorts, type PlatformPorts } from './platform-ports.ts'
 import { startServices, type Services } from './services-group.ts'
+
+/** How long PostgREST waits for the keys of auth-service before the platform is ready without. */
+const KEYS_KNOWN_MS = 5_000
 
 export interface PlatformOptions {
   /** Ports by number; free ones for what is left out, and 4318 for traces when that is free. */
@@ -21,7 +27,7 @@ export interface PlatformOptions {
   mtls?: boolean
   /** Settings for the services; wins over the defaults. As a rule `process.env`. */
   env?: NodeJS.ProcessEnv
-  /** What services and PostgreSQL print. `source` is `postgres` or the service's name. */
+  /** What services, PostgreSQL and PostgREST print. `source` is `postgres`, `postgrest` or the service's name. */
   log?: (source: string, line: string) => void
   /** Aborts the start; startPlatform() then throws when all that had started is gone. */
   signal?: AbortSignal
@@ -74,6 +80,15 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       },
     })
     cleanups.push(postgres.close)
+    const supabase = await startPlatformSupabase({
+      ...{ adminUrl: postgres.adminUrl, secrets, port: ports.postgrest },
+      log: (line) => {
+        log('postgrest', line)
+      },
+    })
+    if (supabase) cleanups.push(supabase.close)
+    const fileMaker = await startPlatformFileMaker({ secrets, collectionsFile, port: ports.filemaker })
+    cleanups.push(fileMaker.close)
     const receiver = await startTraceReceiver(
       ports.traces === undefined ? { preferPort: 4318 } : { port: ports.traces },
     )
@@ -96,12 +111,19 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
         relaxedLimits: true,
         tls,
         grpcPort: ports.grpc,
+        supabaseUrl: supabase?.url,
+        fileMakerUrl: fileMaker.url,
       },
       env,
     )
     const services: Services = startServices(environments, log)
     cleanups.push(services.close)
+    const credentials = tls && { bundle: tls.bundle, own: tls.services.data_store }
+    const keys = supabase?.believe(urls['auth-service'], credentials)
+    if (keys) cleanups.push(keys.close)
     await services.ready(urls, { ...(options.signal && { signal: options.signal }), ...(tls && { tls }) })
+    // auth-service is there, so this takes no time; should it publish nothing, the rest of the platform is still of use.
+    await Promise.race([keys?.known, delay(KEYS_KNOWN_MS, undefined, { ref: false })])
     options.signal?.throwIfAborted()
     const accounts = await seedAccounts(urls.gateway, secrets)
     return {

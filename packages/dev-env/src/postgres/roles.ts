@@ -23,7 +23,8 @@ export function databaseName(service: string): string {
  * Gives every service its database S and its roles: S_owner owns database and schema and migrates; S logs in and may
  * nothing by itself (NOINHERIT); S_user, which S turns into per request, is what table privileges and row-level
  * security speak of. Nobody else may connect. `set_config` is for S alone: once it has become S_user, a request cannot
- * rewrite its own claims. Safe to repeat on a cluster that has them; passwords are set anew.
+ * rewrite its own claims. Nobody makes temporary tables: one called like a table of the service would stand before it for
+ * whoever borrows the connection next. Safe to repeat on a cluster that has them; passwords are set anew.
  */
 export async function createServiceDatabases(
   urlOf: (database: string) => string,
@@ -39,7 +40,7 @@ export async function createServiceDatabases(
     }
     const all = [...new Set([...databases, ...wanted.map(({ database }) => database)])]
     const revokes = all.map(
-      (name) => `REVOKE CONNECT ON DATABASE ${admin.escapeIdentifier(name)} FROM PUBLIC;`,
+      (name) => `REVOKE CONNECT, TEMPORARY ON DATABASE ${admin.escapeIdentifier(name)} FROM PUBLIC;`,
     )
     const grants = wanted.map(({ database: s }) => `GRANT CONNECT ON DATABASE ${s} TO ${s}, ${s}_owner;`)
     await admin.query([...revokes, ...grants].join('\n'))
