@@ -2,19 +2,20 @@ import { createServiceAuth } from '@waybill/auth'
 import type { Issuer } from '@waybill/auth'
 import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
+import type { OnBehalfOf } from '@waybill/http-client'
 import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { createAuditTrail } from './audit-trail.ts'
-import type { Backends } from './backend.ts'
-import { createLanceBackend } from './backends/lancedb.ts'
-import { createLanceTables } from './backends/lance-tables.ts'
-import { createPostgresBackend } from './backends/postgres.ts'
-import { createVectorCollections } from './backends/vector-collections.ts'
+import { openBackends } from './backends/open.ts'
+import { createCollections } from './collections/collections.ts'
+import { readDeclarations } from './collections/declarations.ts'
 import type { Config } from './config.ts'
+import { createIdempotency } from './idempotency.ts'
 import { createJournal } from './journal.ts'
 import { createRecords } from './records.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { backendRoutes } from './routes/backends.ts'
+import { bulkRoutes } from './routes/bulk.ts'
 import { recordRoutes } from './routes/records.ts'
 import { searchRoutes } from './routes/search.ts'
 import type { Tables } from './tables.ts'
@@ -22,11 +23,13 @@ import type { Tables } from './tables.ts'
 export interface Dependencies {
   issuer: Issuer
   log: Logger
+  /** Callers' tokens for Supabase; auth-service's unless said. */
+  supabaseTokens: OnBehalfOf
 }
 
 const NAME = 'data_store'
 
-/** The service, from its configuration: records of users in Postgres and LanceDB behind one API. */
+/** The service, from its configuration: records in four backends behind one API, and the audit of what is done to them. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const log = overrides.log ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
   const tls = openTls({ service: NAME, config, logger: log })
@@ -41,20 +44,37 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
 
   const migrations = new URL('../migrations/', import.meta.url)
   const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
-  const lance = config.LANCEDB_PATH === '' ? undefined : lanceTables(config, log)
-  const collections = createVectorCollections(database)
-  const maxDimensions = config.VECTOR_MAX_DIMENSIONS
-  const backends: Backends = new Map([
-    ['postgres', createPostgresBackend(database)],
-    ['lancedb', lance && createLanceBackend({ tables: lance, collections, maxDimensions })],
-  ])
+  const { supabaseTokens } = overrides
+  const opened = openBackends({ config, database, client, supabaseTokens, log })
+  const { backends } = opened
+  const collections = createCollections({
+    declarations: readDeclarations(config.COLLECTIONS_FILE),
+    backends: [...backends.keys()],
+    undeclared: config.UNDECLARED_COLLECTIONS,
+  })
+  opened.check(collections)
   const limits = {
     maxBytes: config.RECORD_MAX_BYTES,
     maxDepth: config.RECORD_MAX_DEPTH,
     maxRecords: config.BULK_MAX_RECORDS,
-    requireIfMatch: config.REQUIRE_IF_MATCH_COLLECTIONS,
+    maxConditions: config.FILTER_MAX_CONDITIONS,
   }
-  const records = createRecords(backends, createJournal(database, log), limits)
+  const journal = createJournal({
+    database,
+    batchMs: config.AUDIT_BATCH_MS,
+    bufferSize: config.AUDIT_BUFFER_SIZE,
+    // Twice as long as any request may take.
+    interruptedAfterMs: 2 * config.REQUEST_TIMEOUT_MS,
+    log,
+  })
+  const idempotency = createIdempotency({
+    database,
+    journal,
+    keptMs: config.IDEMPOTENCY_TTL_SECONDS * 1_000,
+    atWorkMs: 2 * config.REQUEST_TIMEOUT_MS,
+    log,
+  })
+  const records = createRecords({ backends, collections, journal, idempotency, limits })
 
   return createService({
     name: NAME,
@@ -62,18 +82,27 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     logger: log,
     auth,
     tls,
+    denied: (denial) => journal.denied(denial),
     routes: [
-      ...backendRoutes(backends),
-      ...recordRoutes(records, { bulkBodyBytes: config.BULK_BODY_LIMIT_BYTES }),
+      ...backendRoutes(backends, collections),
+      ...bulkRoutes(records, { bulkBodyBytes: config.BULK_BODY_LIMIT_BYTES }),
+      ...recordRoutes(records),
       ...searchRoutes(records),
-      ...auditRoutes(createAuditTrail(database)),
+      ...auditRoutes(createAuditTrail(database, journal)),
     ],
-    starting: [(signal) => database.start(signal), async () => lance?.start()],
+    starting: [
+      (signal) => database.start(signal),
+      () => journal.start(),
+      () => idempotency.start(),
+      () => opened.start(collections),
+    ],
     readiness: { database: () => database.check() },
-    closing: [async () => lance?.close(), () => database.close(), () => client.close()],
+    closing: [
+      () => idempotency.close(),
+      () => opened.close(),
+      () => journal.close(),
+      () => database.close(),
+      () => client.close(),
+    ],
   })
-}
-
-function lanceTables(config: Config, log: Logger) {
-  return createLanceTables({ path: config.LANCEDB_PATH, maintenanceMs: config.LANCEDB_MAINTENANCE_MS, log })
 }

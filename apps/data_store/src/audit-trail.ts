@@ -6,6 +6,7 @@ import { Problem, subjectOf } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { sql } from 'kysely'
 import { cursorAfter, readCursor, rowNumber } from './cursor.ts'
+import type { Journal } from './journal.ts'
 import type { Tables } from './tables.ts'
 
 interface AuditQuery {
@@ -14,6 +15,8 @@ interface AuditQuery {
   /** A backend, a collection or a record: rows of this and of what is in it. */
   resource?: string | undefined
   outcome?: AuditOutcome | undefined
+  action?: string | undefined
+  requestId?: string | undefined
   /** The caller, unless said. */
   subject?: string | undefined
 }
@@ -46,13 +49,18 @@ const COLUMNS = [
   'trace_id',
 ] as const
 
-/** Row-level security decides what is seen; the condition on the subject, which has an index, only narrows it. */
-export function createAuditTrail(database: Database<Tables>): AuditTrail {
+/**
+ * Row-level security decides what is seen; the condition on the subject, which has an index, only narrows it. `journal` is
+ * asked to write first what it still holds.
+ */
+export function createAuditTrail(database: Database<Tables>, journal: Pick<Journal, 'flush'>): AuditTrail {
   return {
-    async list(principal, { limit, cursor, resource, outcome, subject = subjectOf(principal) }) {
+    async list(principal, { limit, cursor, subject = subjectOf(principal), ...conditions }) {
+      const { resource, outcome, action, requestId } = conditions
       const before = readCursor(cursor, rowNumber)
       const isForeign = subject !== subjectOf(principal)
       if (isForeign && !hasPermission(principal.permissions, 'audit.read')) throw notAllowed()
+      await journal.flush()
       const rows = await database.withPrincipal(
         principal,
         async (tx) => {
@@ -66,6 +74,8 @@ export function createAuditTrail(database: Database<Tables>): AuditTrail {
               .where(sql`coalesce(on_behalf_of, actor)`, '=', subject)
               .$if(before !== undefined, (query) => query.where('id', '<', before ?? ''))
               .$if(outcome !== undefined, (query) => query.where('outcome', '=', outcome ?? 'success'))
+              .$if(action !== undefined, (query) => query.where('action', '=', action ?? ''))
+              .$if(requestId !== undefined, (query) => query.where('request_id', '=', requestId ?? ''))
               .$if(resource !== undefined, (query) => query.where(within(resource ?? '')))
               .orderBy('id', 'desc')
               // One more than asked for tells whether there is another page.
@@ -82,8 +92,14 @@ export function createAuditTrail(database: Database<Tables>): AuditTrail {
   }
 }
 
+/** Of the resource and of what is in it; of a record, also what was done to it together with others. */
 function within(resource: string) {
-  return sql<boolean>`(resource = ${resource} or starts_with(resource, ${`${resource}/`}))`
+  const [backend, collection, id] = resource.split('/')
+  const together =
+    id === undefined
+      ? sql<boolean>`false`
+      : sql<boolean>`(resource = ${`${String(backend)}/${String(collection)}`} and details -> 'ids' ? ${id})`
+  return sql<boolean>`(resource = ${resource} or starts_with(resource, ${`${resource}/`}) or ${together})`
 }
 
 function notAllowed(): Problem {

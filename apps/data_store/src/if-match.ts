@@ -1,5 +1,6 @@
 import { Problem } from '@waybill/service-kit'
 import type { Permit } from './backend.ts'
+import type { Collection } from './collections/collection.ts'
 
 /** What `If-Match` asks of the version that a record has. */
 export type IfMatch = (version: number) => boolean
@@ -33,23 +34,22 @@ export function readIfMatch(header: string | undefined): IfMatch | undefined {
 }
 
 /**
- * What lets a record of `place` be changed or deleted when `ifMatch` holds for it, and throws Problem `precondition_failed` when
- * it does not. `required` names collections as `backend/collection`.
- * @throws Problem `precondition_required` when there is no `ifMatch` and the collection is one of those
+ * What lets a record of `collection` be changed or deleted when `ifMatch` holds for it, and throws Problem `precondition_failed` when
+ * it does not.
+ * @throws Problem `precondition_required` when there is no `ifMatch` and the collection requires it
  */
-export function permitFor(
-  { backend, collection }: { backend: string; collection: string },
-  ifMatch: IfMatch | undefined,
-  required: readonly string[],
-): Permit {
-  if (!ifMatch && required.includes(`${backend}/${collection}`)) {
-    const detail = `In ${backend}/${collection} nothing is changed without an If-Match header that names the ETag which was read.`
-    throw new Problem('precondition_required', detail)
-  }
+export function permitFor(collection: Collection, ifMatch: IfMatch | undefined): Permit {
+  if (!ifMatch && collection.requireIfMatch) throw tagRequired(collection)
   return ({ version }) => {
     if (!ifMatch || ifMatch(version)) return
     throw new Problem('precondition_failed', `The record has changed: its ETag is ${etagOf(version)} now.`)
   }
+}
+
+/** Why nothing is changed in a collection without its tag. */
+export function tagRequired({ backend, name }: Collection): Problem {
+  const detail = `In ${backend}/${name} nothing is changed without an If-Match header that names the ETag which was read.`
+  return new Problem('precondition_required', detail)
 }
 
 function malformed(): Problem {

@@ -11,10 +11,15 @@ beforeAll(async () => {
   setting = await startSetting()
   alice = await setting.as('alice', { act: { sub: 'llm-proxy' } })
   bob = await setting.as('bob')
-  auditor = await setting.as('ann', { scope: 'memory.read audit.read' })
+  auditor = await setting.as('ann', { scope: 'audit.read' })
   for (const id of ['a', 'b', 'c']) await alice('post', records('postgres'), { id, data: {} }).expect(201)
   await alice('post', records('postgres'), { id: 'a', data: {} }).expect(409)
-  await alice('post', records('postgres', 'notes-2'), { id: 'a', data: {} }).expect(201)
+  await alice('post', records('postgres', 'notes-2'), { id: 'a', data: {} })
+    .set('X-Request-ID', 'req-1')
+    .expect(201)
+  await alice('post', `${records('postgres', 'notes-2')}/bulk`, {
+    records: ['d', 'e'].map((id) => ({ id, data: {} })),
+  })
   await bob('post', records('postgres'), { id: 'of-bob', data: {} }).expect(201)
 })
 afterAll(() => setting.close())
@@ -28,6 +33,7 @@ const read = async (client: Client, query = '') =>
 const resources = ({ items }: Page) => items.map(({ resource, outcome }) => `${resource} ${outcome}`)
 
 const ALL = [
+  'postgres/notes-2 success',
   'postgres/notes-2/a success',
   'postgres/notes/a failure',
   'postgres/notes/c success',
@@ -40,7 +46,7 @@ describe('GET /v1/audit', () => {
     const page = await read(alice)
     expect(resources(page)).toEqual(ALL)
     expect(page.next_cursor).toBeNull()
-    expect(page.items[0]).toEqual({
+    expect(page.items[1]).toEqual({
       id: expect.stringMatching(/^\d+$/) as string,
       at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/) as string,
       actor: 'service:llm-proxy',
@@ -50,8 +56,8 @@ describe('GET /v1/audit', () => {
       action: 'record.create',
       resource: 'postgres/notes-2/a',
       outcome: 'success',
-      details: {},
-      request_id: expect.any(String) as string,
+      details: { version: 1 },
+      request_id: 'req-1',
       trace_id: null,
     })
     expect(resources(await read(bob))).toEqual(['postgres/notes/of-bob success'])
@@ -61,7 +67,7 @@ describe('GET /v1/audit', () => {
   test('comes a page at a time, each row exactly once', async () => {
     const seen: string[] = []
     let cursor: string | null = ''
-    for (let page = 0; page < 4 && cursor !== null; page += 1) {
+    for (let page = 0; page < 5 && cursor !== null; page += 1) {
       const found = await read(alice, `?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`)
       seen.push(...resources(found))
       cursor = found.next_cursor
@@ -71,12 +77,19 @@ describe('GET /v1/audit', () => {
 
   test.each([
     ['resource=postgres', ALL],
-    ['resource=postgres/notes', ALL.slice(1)],
+    ['resource=postgres/notes', ALL.slice(2)],
     ['resource=postgres/notes/a', ['postgres/notes/a failure', 'postgres/notes/a success']],
+    // What was done to it together with others.
+    ['resource=postgres/notes-2/d', ['postgres/notes-2 success']],
+    ['resource=postgres/notes/d', []],
+    ['request_id=req-1', ['postgres/notes-2/a success']],
+    ['request_id=req-2', []],
+    ['action=record.create', ALL],
+    ['action=record.delete', []],
     ['resource=postgres/note', []],
     ['resource=lancedb', []],
     ['outcome=failure', ['postgres/notes/a failure']],
-    ['resource=postgres/notes&outcome=success&subject=user:alice', ALL.slice(2)],
+    ['resource=postgres/notes&outcome=success&subject=user:alice', ALL.slice(3)],
   ])('?%s narrows it', async (query, expected) => {
     expect(resources(await read(alice, `?${query}`))).toEqual(expected)
   })
@@ -88,6 +101,9 @@ describe('GET /v1/audit', () => {
     'limit=0',
     'limit=201',
     'outcome=all',
+    'action=create',
+    'action=record.%25',
+    'request_id=a b',
     'resource=',
     'resource=postgres/',
     'resource=%25',
@@ -113,7 +129,7 @@ describe('GET /v1/audit', () => {
       const refused = await alice('get', `/v1/audit?subject=${subject}`).expect(403)
       expect(refused.body).toMatchObject({ code: 'insufficient_permission', permission: 'audit.read' })
     }
-    for (const scope of ['memory.read audit.read', 'memory.read audit.*', '*']) {
+    for (const scope of ['audit.read', 'memory.read audit.*', '*']) {
       const reader = await setting.as('ann', { scope })
       expect(resources(await read(reader, '?subject=user:bob'))).toEqual(['postgres/notes/of-bob success'])
     }

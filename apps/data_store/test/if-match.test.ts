@@ -1,9 +1,6 @@
-import { loadConfig } from '@waybill/service-kit'
 import { describe, expect, test } from 'vitest'
-import { configSchema } from '../src/config.ts'
+import { createCollections } from '../src/collections/collections.ts'
 import { permitFor, readIfMatch } from '../src/if-match.ts'
-
-const PLACE = { backend: 'postgres', collection: 'notes' }
 
 describe('If-Match (RFC 9110 section 13.1.1)', () => {
   test.each([
@@ -54,20 +51,17 @@ describe('If-Match (RFC 9110 section 13.1.1)', () => {
   })
 
   test('where a collection requires it, a change without it is 428, and elsewhere the last write wins', () => {
-    const required = ['postgres/notes']
-    expect(() => permitFor(PLACE, undefined, required)).toThrow(
+    const collections = createCollections({
+      declarations: [],
+      backends: ['postgres'],
+      undeclared: ['postgres'],
+    })
+    const notes = collections.find('postgres', 'notes')!
+    const strict = { ...notes, requireIfMatch: true }
+    expect(() => permitFor(strict, undefined)).toThrow(
       expect.objectContaining({ code: 'precondition_required' }) as Error,
     )
-    permitFor({ ...PLACE, backend: 'lancedb' }, undefined, required)({ version: 1 })
-    permitFor(PLACE, undefined, [])({ version: 1 })
-    permitFor(PLACE, readIfMatch('*'), required)({ version: 1 })
+    permitFor(notes, undefined)({ version: 1 })
+    permitFor(strict, readIfMatch('*'))({ version: 1 })
   })
-  test.each(['notes', 'postgres/', 'postgres/Notes', 'postgres/notes/a', 'postgres/notes lancedb/notes'])(
-    'collections that require it are named with their backend, and a list that does not is refused: %s',
-    (value) => {
-      expect(() => loadConfig(configSchema, { REQUIRE_IF_MATCH_COLLECTIONS: value })).toThrow(
-        'REQUIRE_IF_MATCH_COLLECTIONS: must be backend/collection',
-      )
-    },
-  )
 })

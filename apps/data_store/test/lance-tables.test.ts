@@ -1,14 +1,16 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { connect } from '@lancedb/lancedb'
 import { createLogger, FatalStartError } from '@waybill/service-kit'
+import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { predicate } from '../src/backends/lance-predicate.ts'
-import { fromRow, toRow } from '../src/backends/lance-row.ts'
-import { createLanceBackend } from '../src/backends/lancedb.ts'
-import { createLanceTables } from '../src/backends/lance-tables.ts'
-import type { LanceTables } from '../src/backends/lance-tables.ts'
 import { createLock } from '../src/backends/lock.ts'
+import { toSql } from '../src/backends/lancedb/predicate.ts'
+import { fromRow, toRecord, toRow } from '../src/backends/lancedb/row.ts'
+import { createLanceTables, tableName } from '../src/backends/lancedb/tables.ts'
+import type { LanceTables } from '../src/backends/lancedb/tables.ts'
+import { openLance, operation, vectorCollections } from './fixtures/lance.ts'
 
 const log = createLogger({ service: 'data_store', level: 'silent' })
 const HOUR = 3_600_000
@@ -17,8 +19,7 @@ let folder: string
 let tables: LanceTables
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lance-'))
-  tables = createLanceTables({ path: folder, maintenanceMs: HOUR, log, now: () => Date.now() + 2 * HOUR })
-  await tables.start()
+  ;({ tables } = await openLance(folder))
 })
 afterEach(async () => {
   await tables.close()
@@ -26,30 +27,58 @@ afterEach(async () => {
 })
 
 describe('LanceDB tables', () => {
-  test('maintenance leaves few versions and every record', async () => {
-    const table = await tables.open('notes', 2)
-    for (let n = 0; n < 10; n += 1) {
-      await table.add([toRow({ owner: 'alice', id: String(n), data: {}, vector: [1, n] })])
-      tables.written(table, 'notes')
+  test('a name that is no collection does not reach the native code, nor does a length that is none', async () => {
+    for (const collection of ['../x', 'A', '', 'a/b', 'a\0', 'a.1', 'a b']) {
+      await expect(tables.open(tableName(collection, 2))).rejects.toThrow('not the name of a table')
     }
-    await table.delete("id = '3'")
-    expect(await table.listVersions()).toHaveLength(12)
-    await tables.maintain()
-    expect((await table.listVersions()).length).toBeLessThan(4)
-    expect(await table.countRows()).toBe(9)
-    await tables.maintain()
-  })
-
-  test('a name that is no collection does not reach the native code', async () => {
-    for (const name of ['../x', 'A', '', 'a/b', 'a\0', 'a.1', 'a b']) {
-      await expect(tables.open(name, 2)).rejects.toThrow('not the name of a collection')
+    for (const length of [-1, 0.5, NaN, Infinity, 1e6]) {
+      await expect(tables.open(tableName('notes', length))).rejects.toThrow('not the name of a table')
     }
   })
 
   test('many openers at once get one table', async () => {
-    const opened = await Promise.all(Array.from({ length: 5 }, () => tables.open('notes', 2)))
+    const opened = await Promise.all(Array.from({ length: 5 }, () => tables.open('notes.2')))
     expect(new Set(opened).size).toBe(1)
+    expect(await opened[0]!.listIndices()).toHaveLength(1)
   })
+
+  test.each([0, 2])(
+    'a table of the time before scopes and text, with %d records, is taken over',
+    async (count) => {
+      const text = (name: string) => new Field(name, new Utf8(), false)
+      const vector = new FixedSizeList(2, new Field('item', new Float32(), true))
+      const columns = [text('owner'), text('id'), text('data'), new Field('vector', vector, false)]
+      const times = [new Field('version', new Int32(), false), text('created_at'), text('updated_at')]
+      const old = await connect(folder)
+      const table = await old.createEmptyTable('notes.2', new Schema([...columns, ...times]))
+      const at = '2026-01-01T00:00:00.000Z'
+      const row = (id: string) => ({
+        owner: 'alice',
+        id,
+        data: JSON.stringify({ title: `word ${id}` }),
+        vector: [1, 0.5],
+        version: 3,
+        created_at: at,
+        updated_at: at,
+      })
+      if (count > 0) await table.add([row('a'), row('b')])
+      const { tables, backend } = await openLance(folder, vectorCollections(2))
+      const search = { text: 'word', vector: undefined, limit: 9, includeVector: true }
+      const found = await backend.search!(operation('alice'), search)
+      expect(found).toHaveLength(count)
+      if (count > 0)
+        expect(await backend.read(operation('alice'), 'a')).toEqual({
+          id: 'a',
+          data: { title: 'word a', vector: [1, 0.5] },
+          version: 3,
+          owner: 'alice',
+          created_at: at,
+          updated_at: at,
+        })
+      expect(await backend.update(operation('alice'), 'c', ({ data }) => data)).toBeUndefined()
+      await tables.close()
+    },
+  )
 
   test('a folder that cannot be made ends the start, naming the variable', async () => {
     await writeFile(join(folder, 'file'), '')
@@ -60,86 +89,53 @@ describe('LanceDB tables', () => {
 
   test('before start and after close they are out of reach', async () => {
     const idle = createLanceTables({ path: folder, maintenanceMs: HOUR, log })
-    await expect(idle.open('notes', 2)).rejects.toMatchObject({ code: 'unavailable' })
-  })
-})
-
-describe('many records at once', () => {
-  const principal = {
-    kind: 'user',
-    userId: 'alice',
-    role: 'user',
-    permissions: [],
-    actors: [],
-    via: 'jwt',
-  } as const
-  const operation = {
-    principal,
-    collection: 'notes',
-    succeeded: { action: '', resource: '', outcome: 'success' },
-  } as const
-  const given = Array.from({ length: 50 }, (_, n) => ({
-    id: String(n),
-    data: { vector: [1, n] },
-    name: `records[${String(n)}].data`,
-  }))
-  const two = () => Promise.resolve(2)
-  const collections = { dimensionsOf: two, claim: two, change: () => Promise.resolve() }
-
-  test('are one commit: there is no moment when some of them are there', async () => {
-    const backend = createLanceBackend({ tables, collections, maxDimensions: 2 })
-    const table = await tables.open('notes', 2)
-    const before = await table.version()
-    await backend.create(operation, given, { includeVector: false })
-    expect(await table.version()).toBe(before + 1)
-    expect(await table.countRows()).toBe(50)
-  })
-
-  test('leave nothing behind when the commit fails', async () => {
-    const backend = createLanceBackend({ tables, collections, maxDimensions: 2 })
-    await backend.create(operation, given.slice(0, 1), { includeVector: false })
-    const transactions = join(folder, 'notes.2.lance', '_transactions')
-    await rename(transactions, `${transactions}.away`)
-    await writeFile(transactions, 'no folder, so that nothing can be written into it')
-    await expect(backend.create(operation, given.slice(1), { includeVector: false })).rejects.toThrow()
-    await rm(transactions)
-    await rename(`${transactions}.away`, transactions)
-    expect(await (await tables.open('notes', 2)).countRows()).toBe(1)
+    await expect(idle.open('notes.2')).rejects.toMatchObject({ code: 'unavailable' })
+    await tables.close()
+    await expect(tables.open('notes.2')).rejects.toMatchObject({ code: 'unavailable' })
   })
 })
 
 describe('a row', () => {
-  test('of another owner is never given out, whatever the predicate was', () => {
-    const row = toRow({ owner: 'bob', id: 'b', data: {}, vector: [1] })
-    expect(() => fromRow(row, 'alice', false)).toThrow('found a row of another')
+  test('of another owner, or of another scope, is never given out, whatever the predicate was', () => {
+    const row = toRow({ key: 'user:bob', id: 'b', data: {}, vector: [1] })
+    expect(fromRow(row, operation('bob'))).toMatchObject({ id: 'b', owner: 'bob' })
+    expect(() => fromRow(row, operation('alice'))).toThrow('found a row of another')
+    expect(() => fromRow(row, operation('bob', 'tenant'))).toThrow('found a row of another')
   })
 
   test.each([0.1, -0.3, 1e-7, 123456.78, 1 / 3, 1e9, 16_777_217])(
     'keeps %d as the 32-bit float it is',
     (number) => {
-      const row = { ...toRow({ owner: 'a', id: 'b', data: {}, vector: [] }), vector: [Math.fround(number)] }
-      const [back] = fromRow(row, 'a', true).data.vector as number[]
+      const row = toRow({ key: 'user:a', id: 'b', data: {}, vector: [number] })
+      const [back] = toRecord(fromRow(row, operation('a')), true).data.vector as number[]
       expect(Math.fround(back!)).toBe(Math.fround(number))
       expect(String(back).length).toBeLessThanOrEqual(12)
     },
   )
+
+  test('has every text of its data to be found by, and no names of members', () => {
+    const data = { title: 'one', n: 1, list: ['two', { deep: 'three' }], none: null }
+    expect(toRow({ key: 'user:a', id: 'b', data, vector: [] }).text).toBe('one\ntwo\nthree')
+  })
 })
 
 describe('a predicate', () => {
   test('is made of whole literals', () => {
-    expect(
-      predicate(
+    const hostile = toSql({
+      and: [
         { column: 'owner', operator: '=', value: "a' OR '1'='1\\" },
-        { column: 'id', operator: '>', value: 'x' },
-      ),
-    ).toBe("owner = 'a'' OR ''1''=''1\\' AND id > 'x'")
-    expect(
-      predicate(
-        { column: 'owner', operator: '=', value: 'a' },
-        { column: 'id', operator: 'in', values: ["x') OR ('1'='1", 'y'] },
-      ),
-    ).toBe("owner = 'a' AND id IN ('x'') OR (''1''=''1', 'y')")
-    expect(predicate({ column: 'target.version', operator: '=', value: 3 })).toBe('target.version = 3')
+        { not: { column: 'id', operator: 'in', values: ["x') OR ('1'='1", 'y'] } },
+      ],
+    })
+    expect(hostile).toBe("(owner = 'a'' OR ''1''=''1\\') AND (NOT (id IN ('x'') OR (''1''=''1', 'y')))")
+    expect(toSql({ column: 'version', operator: '<=', value: 3 })).toBe('version <= 3')
+    expect(() => toSql({ column: 'version', operator: '=', value: NaN })).toThrow('not a whole number')
+  })
+
+  test('of no conditions holds for all, of no choices for none', () => {
+    expect(toSql({ and: [] })).toBe('true')
+    expect(toSql({ or: [] })).toBe('false')
+    expect(toSql({ column: 'id', operator: 'in', values: [] })).toBe('false')
   })
 })
 

@@ -5,33 +5,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { createLogger } from '@waybill/service-kit'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { Backend } from '../src/backend.ts'
-import { createLanceBackend } from '../src/backends/lancedb.ts'
-import { createLanceTables } from '../src/backends/lance-tables.ts'
-import type { LanceTables } from '../src/backends/lance-tables.ts'
-import { COLLECTIONS, counted, operation } from './fixtures/counter.ts'
-
-const log = createLogger({ service: 'data_store', level: 'silent' })
+import type { LanceTables } from '../src/backends/lancedb/tables.ts'
+import { counted, given, openLance, operation, vectorCollections } from './fixtures/lance.ts'
 
 let folder: string
 let tables: LanceTables
 let backend: Backend
-async function openBackend(): Promise<{ tables: LanceTables; backend: Backend }> {
-  const opened = createLanceTables({ path: folder, maintenanceMs: 3_600_000, log })
-  await opened.start()
-  return {
-    tables: opened,
-    backend: createLanceBackend({ tables: opened, collections: COLLECTIONS, maxDimensions: 2 }),
-  }
-}
+const openBackend = () => openLance(folder, vectorCollections(2))
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lance-'))
   ;({ tables, backend } = await openBackend())
   for (const user of ['alice', 'bob']) {
-    const records = [{ id: 'a', data: { vector: [1, 0], n: 0 }, name: 'data' }]
-    await backend.create(operation(user), records, { includeVector: false })
+    const records = [given('a', { vector: [1, 0], n: 0 })]
+    await backend.create(operation(user), records, { includeVector: false, onConflict: 'error' })
   }
 })
 afterEach(async () => {
@@ -40,12 +28,26 @@ afterEach(async () => {
 })
 
 test('an update is one commit, of that user’s row alone', async () => {
-  const table = await tables.open('notes', 2)
+  const table = await tables.open('notes.2')
   const before = await table.version()
   await backend.update(operation('alice'), 'a', counted)
   expect(await table.version()).toBe(before + 1)
   expect(await table.countRows()).toBe(2)
   expect(await backend.read(operation('bob'), 'a')).toMatchObject({ version: 1, data: { n: 0 } })
+})
+
+test('20 changes of one record at once are made one after another, and all of them count', async () => {
+  await Promise.all(Array.from({ length: 20 }, () => backend.update(operation('alice'), 'a', counted)))
+  expect(await backend.read(operation('alice'), 'a')).toMatchObject({ version: 21, data: { n: 20 } })
+})
+
+test('counts that are under way keep no write from its table', async () => {
+  for (let round = 0; round < 10; round += 1) {
+    const counts = Array.from({ length: 50 }, () => backend.count(operation('alice'), undefined, 'exact'))
+    const updates = Array.from({ length: 5 }, () => backend.update(operation('alice'), 'a', counted))
+    await Promise.all([...counts, ...updates, tables.maintain()])
+  }
+  expect(await backend.read(operation('alice'), 'a')).toMatchObject({ version: 51 })
 })
 
 test('a commit that fails leaves the version before, whole', async () => {
@@ -58,12 +60,12 @@ test('a commit that fails leaves the version before, whole', async () => {
   await rename(`${transactions}.away`, transactions)
   const again = await openBackend()
   expect(await again.backend.read(operation('alice'), 'a')).toEqual(before)
-  expect(await (await again.tables.open('notes', 2)).countRows()).toBe(2)
+  expect(await (await again.tables.open('notes.2')).countRows()).toBe(2)
   await again.tables.close()
 })
 
 test('a change that throws, or that finds nothing, commits nothing', async () => {
-  const table = await tables.open('notes', 2)
+  const table = await tables.open('notes.2')
   const before = await table.version()
   const refuse = () => {
     throw new Error('not so')
@@ -89,9 +91,11 @@ test('kill -9 leaves one whole version, no older than the last one that was ackn
     await exit
     expect(updates).toBeGreaterThanOrEqual(2 * round)
     const again = await openBackend()
-    const rows = await again.backend.list(operation('alice'), {
-      limit: 9,
+    const rows = await again.backend.find(operation('alice'), {
+      filter: undefined,
+      order: [{ field: 'id', descending: false }],
       after: undefined,
+      limit: 9,
       includeVector: true,
     })
     expect(rows).toHaveLength(1)
@@ -115,5 +119,21 @@ test('even of two processes, which there should not be, neither overwrites what 
     version: 1 + acknowledged,
     data: { n: acknowledged },
   })
+  await other.tables.close()
+})
+
+test('a deletion takes the version that it was permitted for, or asks again', async () => {
+  const other = await openBackend()
+  const table = await tables.open('notes.2')
+  const remove = table.delete.bind(table)
+  const between = vi.spyOn(table, 'delete').mockImplementationOnce(async (predicate) => {
+    await other.backend.update(operation('alice'), 'a', counted)
+    return remove(predicate)
+  })
+  const seen: number[] = []
+  expect(await backend.delete(operation('alice'), 'a', ({ version }) => void seen.push(version))).toBe(true)
+  expect(seen).toEqual([1, 2])
+  expect(between).toHaveBeenCalledTimes(2)
+  expect(await backend.read(operation('bob'), 'a')).toMatchObject({ version: 1 })
   await other.tables.close()
 })

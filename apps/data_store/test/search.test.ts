@@ -73,13 +73,39 @@ describe('search by vector', () => {
     for (const id of ['a', 'b', 'c']) await add(alice, id, [1, 0, 0]).expect(201)
     expect(items(await alice('post', searchPath(), { vector: [1, 0, 0], limit: 2 }))).toHaveLength(2)
   })
+})
 
-  test('postgres says that it has none', async () => {
-    const response = await alice('post', searchPath('postgres'), { vector: [1] }).expect(501)
-    expect(response.body).toMatchObject({
-      code: 'not_implemented',
-      detail: 'The backend postgres has no search by vector.',
+describe('search by text', () => {
+  test.each(['postgres', 'lancedb'])(
+    'finds the caller’s own records with all the words, in %s',
+    async (backend) => {
+      const put = (client: Client, id: string, text: string) =>
+        client('post', records(backend, collection), { id, data: { list: [{ text }] } }).expect(201)
+      await put(bob, 'b', 'red apples')
+      await put(alice, 'a', 'Red and green apples')
+      await put(alice, 'c', 'red pears')
+      const search = (text: string) => alice('post', searchPath(backend), { text, limit: 1 }).expect(200)
+      expect(items(await search('apples RED'))).toMatchObject([{ id: 'a', owner: 'alice' }])
+      expect(items(await search('blue apples'))).toEqual([])
+      expect(items(await search("x') or true --"))).toEqual([])
+    },
+  )
+
+  test('joins with search by vector; a collection without vectors says so', async () => {
+    await add(alice, 'words', [0, 1, 0], { more: 'apple' })
+    await add(alice, 'near', [1, 0, 0])
+    const found = items(await alice('post', searchPath(), { text: 'apple', vector: [1, 0, 0] }).expect(200))
+    expect(found.map(({ id }) => id)).toEqual(['words', 'near'])
+    await bob('post', path(), { data: { text: 'apple' } }).expect(201)
+    const refused = await bob('post', searchPath(), { text: 'apple', vector: [1, 0, 0] }).expect(422)
+    expect(refused.body).toMatchObject({
+      detail: `vector has 3 numbers; your records in ${collection} have no vectors.`,
     })
+  })
+
+  test.each([{ vector: [1] }, { text: 'a', vector: [1] }])('postgres has no search with %o', async (body) => {
+    const response = await alice('post', searchPath('postgres'), body).expect(501)
+    expect(response.body).toMatchObject({ code: 'not_implemented' })
   })
 })
 
@@ -114,7 +140,6 @@ describe('the length of vectors', () => {
 
 describe('a vector that is none is refused and leaves nothing behind', () => {
   const bad: [string, unknown][] = [
-    ['absent', undefined],
     ['null', null],
     ['text', '1,2,3'],
     ['empty', []],

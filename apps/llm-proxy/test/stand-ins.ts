@@ -139,7 +139,7 @@ function answer(
   }
   const one = mine.find((record) => record.id === id)
   if (action === 'search') {
-    const { vector, limit } = dataStore.searchRecords.body!.parse(body)
+    const { vector = [], limit } = dataStore.searchRecords.body!.parse(body)
     const items = mine
       .map((record) => ({ ...asRecord(record), score: cosine(vector, record.data.vector as number[]) }))
       .sort((left, right) => right.score - left.score)

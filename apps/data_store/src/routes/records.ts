@@ -1,84 +1,100 @@
-import { user } from '@waybill/auth'
 import { dataStore } from '@waybill/contracts'
 import { reply, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { StoredRecord } from '../backend.ts'
 import { etagOf, readIfMatch } from '../if-match.ts'
 import type { Records } from '../records.ts'
+import { reader, writer } from './collection-user.ts'
+import { answer, answerRecord, IDEMPOTENCY_KEY, REPLAYED, repeatableOf } from './written.ts'
 
 const IF_MATCH = {
   'If-Match': 'The ETag that the record must have still, several of them, or * (RFC 9110 section 13.1.1)',
 }
-const CONDITIONAL = ['bad_request', 'precondition_failed', 'precondition_required'] as const
+const CONDITIONAL = ['precondition_failed', 'precondition_required'] as const
+const ANY = ['bad_request', 'insufficient_permission', 'not_found', 'not_implemented'] as const
+const WRITE = [...ANY, 'forbidden', 'conflict', 'unprocessable'] as const
 
-/** What the two ways to change a record have in common. */
+/** What the ways to change a record have in common. */
 const CHANGE = {
-  problems: [...CONDITIONAL, 'not_found', 'payload_too_large', 'unprocessable', 'not_implemented'],
-  describes: { requestHeaders: IF_MATCH, headers: { ETag: 'The new version' } },
+  auth: writer,
+  exactIntegers: true,
+  problems: [...WRITE, ...CONDITIONAL, 'payload_too_large'],
+  describes: {
+    requestHeaders: { ...IF_MATCH, ...IDEMPOTENCY_KEY },
+    headers: { ETag: 'The new version', ...REPLAYED },
+  },
 } as const
 
-export function recordRoutes(records: Records, limits: { bulkBodyBytes: number }): Route[] {
+/** One record at a time, and lists of them. */
+export function recordRoutes(records: Records): Route[] {
   return [
     route(dataStore.createRecord, {
-      auth: user('memory.write'),
-      problems: ['conflict', 'payload_too_large', 'unprocessable', 'not_implemented'],
-      handle: async ({ params, body, principal }) => {
-        const record = await records.create(principal, params, body)
-        const path = `/v1/${params.backend}/collections/${params.collection}/records/${encodeURIComponent(record.id)}`
-        return reply(201, record, { Location: path, ETag: etagOf(record.version) })
+      auth: writer,
+      exactIntegers: true,
+      problems: [...WRITE, 'payload_too_large'],
+      describes: {
+        requestHeaders: IDEMPOTENCY_KEY,
+        headers: { Location: 'The path of the record', ETag: 'Its version', ...REPLAYED },
       },
-    }),
-    route(dataStore.createRecords, {
-      auth: user('memory.write'),
-      bodyLimitBytes: limits.bulkBodyBytes,
-      problems: ['conflict', 'payload_too_large', 'unprocessable', 'not_implemented'],
-      handle: async ({ params, body, principal }) => ({
-        items: await records.createMany(principal, params, body.records),
-      }),
+      handle: async ({ params, body, principal, req }) => {
+        const request = { ...body, repeatable: repeatableOf(req, body) }
+        const written = await records.create(principal, params, request)
+        return answerRecord(201, written, { Location: pathOf(params, written.result.id) })
+      },
     }),
     route(dataStore.listRecords, {
-      auth: user('memory.read'),
-      problems: ['not_implemented'],
-      handle: ({ params, query, principal }) => {
-        const { limit, cursor, include_vector } = query
-        return records.list(principal, params, { limit, cursor, includeVector: include_vector === 'true' })
-      },
+      auth: reader,
+      problems: [...ANY, 'unprocessable'],
+      handle: ({ params, query: { include_vector, ...page }, principal }) =>
+        records.query(principal, params, { ...page, includeVector: include_vector === 'true' }),
+    }),
+    route(dataStore.queryRecords, {
+      auth: reader,
+      problems: [...ANY, 'unprocessable'],
+      handle: ({ params, body: { include_vector: includeVector, ...page }, principal }) =>
+        records.query(principal, params, { ...page, includeVector }),
     }),
     route(dataStore.getRecord, {
-      auth: user('memory.read'),
-      problems: ['not_found', 'not_implemented'],
+      auth: reader,
+      problems: ANY,
       handle: async ({ params, principal }) => {
-        return withETag(await records.read(principal, params, params.id))
+        const record = await records.read(principal, params, params.id)
+        return reply(200, record, { ETag: etagOf(record.version) })
       },
     }),
     route(dataStore.replaceRecord, {
       ...CHANGE,
-      auth: user('memory.write'),
-      handle: async ({ params, body: { data }, principal, req }) => {
+      handle: async ({ params, query, body, principal, req }) => {
         const ifMatch = readIfMatch(req.get('If-Match'))
-        return withETag(await records.replace(principal, params, params.id, { data, ifMatch }))
+        const request = { ...body, id: params.id, ifMatch, repeatable: repeatableOf(req, body) }
+        if (query.upsert === 'false') {
+          return answerRecord(200, await records.replace(principal, params, request))
+        }
+        const written = await records.upsert(principal, params, request)
+        if (written.result.version > 1) return answerRecord(200, written)
+        return answerRecord(201, written, { Location: pathOf(params, params.id) })
       },
     }),
     route(dataStore.patchRecord, {
       ...CHANGE,
-      auth: user('memory.write'),
-      handle: async ({ params, body: { data }, principal, req }) => {
+      handle: async ({ params, body, principal, req }) => {
         const ifMatch = readIfMatch(req.get('If-Match'))
-        return withETag(await records.patch(principal, params, params.id, { data, ifMatch }))
+        const request = { ...body, id: params.id, ifMatch, repeatable: repeatableOf(req, body) }
+        return answerRecord(200, await records.patch(principal, params, request))
       },
     }),
     route(dataStore.deleteRecord, {
-      auth: user('memory.write'),
-      problems: [...CONDITIONAL, 'not_found', 'not_implemented'],
-      describes: { requestHeaders: IF_MATCH },
+      auth: writer,
+      problems: [...WRITE, ...CONDITIONAL],
+      describes: { requestHeaders: { ...IF_MATCH, ...IDEMPOTENCY_KEY }, headers: REPLAYED },
       handle: async ({ params, principal, req }) => {
-        await records.delete(principal, params, params.id, readIfMatch(req.get('If-Match')))
-        return undefined
+        const ifMatch = readIfMatch(req.get('If-Match'))
+        const request = { id: params.id, ifMatch, repeatable: repeatableOf(req) }
+        return answer(204, await records.delete(principal, params, request))
       },
     }),
   ]
 }
 
-function withETag(record: StoredRecord): ReturnType<typeof reply> {
-  return reply(200, record, { ETag: etagOf(record.version) })
+function pathOf({ backend, collection }: { backend: string; collection: string }, id: string): string {
+  return `/v1/${backend}/collections/${collection}/records/${encodeURIComponent(id)}`
 }

@@ -1,0 +1,186 @@
+import { recordAudit } from '@waybill/database'
+import type { AuditEntry, Database, Transaction } from '@waybill/database'
+import { sql } from 'kysely'
+import { tooManyAffected } from '../../backend.ts'
+import type { Backend, Operation } from '../../backend.ts'
+import type { Tables } from '../../tables.ts'
+import { createRows } from './create.ts'
+import { allOf, filterSql } from './filter-sql.ts'
+import { afterSql, orderSql } from './order-sql.ts'
+import { COLUMNS, fromRow, ownRows } from './rows.ts'
+import { searchRows } from './search.ts'
+
+type Tx = Transaction<Tables>
+
+/**
+ * Records in Postgres. Whose they are is for row-level security, which compares every row with the claims of the transaction.
+ * Queries name scope, owner and collection as well, so that each is a range of an index.
+ */
+export function createPostgresBackend(database: Database<Tables>): Backend {
+  const reading = <T>({ principal, collection: { scope } }: Operation, work: (tx: Tx) => Promise<T>) =>
+    database.withPrincipal(principal, work, { scope, readOnly: true })
+  const writing = <T>({ principal, collection: { scope } }: Operation, work: (tx: Tx) => Promise<T>) =>
+    database.withPrincipal(principal, work, { scope })
+
+  return {
+    auditsWrites: true,
+    searchModes: ['text'],
+
+    create: (operation, records, { onConflict }) =>
+      writing(operation, async (tx) => {
+        const created = await createRows(tx, operation, records, onConflict)
+        const [only] = created
+        const details = created.length === 1 && only ? { version: only.version } : { count: created.length }
+        await recordAudit(tx, withDetails(operation, details))
+        return created
+      }),
+
+    read: (operation, id) =>
+      reading(operation, async (tx) => {
+        const row = await tx
+          .selectFrom('records')
+          .select(COLUMNS)
+          .where(ownRows(operation))
+          .where('id', '=', id)
+          .executeTakeFirst()
+        return row && fromRow(row)
+      }),
+
+    find: (operation, { filter, order, after, limit }) =>
+      reading(operation, async (tx) => {
+        const rows = await tx
+          .selectFrom('records')
+          .select(COLUMNS)
+          .where(ownRows(operation))
+          .where(allOf([...(filter ? [filterSql(filter)] : []), ...(after ? [afterSql(order, after)] : [])]))
+          .orderBy(orderSql(order))
+          .limit(limit)
+          .execute()
+        return rows.map(fromRow)
+      }),
+
+    count: (operation, filter, mode) =>
+      reading(operation, (tx) => {
+        const condition = allOf(filter ? [filterSql(filter)] : [])
+        return mode === 'exact'
+          ? exactCount(tx, operation, condition)
+          : plannedCount(tx, operation, condition)
+      }),
+
+    update: (operation, id, change) =>
+      writing(operation, async (tx) => {
+        // As it is, and as it stays until the transaction ends: others who want to change it wait.
+        const current = await tx
+          .selectFrom('records')
+          .select(COLUMNS)
+          .where(ownRows(operation))
+          .where('id', '=', id)
+          .forUpdate()
+          .executeTakeFirst()
+        if (!current) return undefined
+        const data = change(fromRow(current))
+        const row = await tx
+          .updateTable('records')
+          .set({
+            data: JSON.stringify(data),
+            version: current.version + 1,
+            updated_at: sql`clock_timestamp()`,
+          })
+          .where(ownRows(operation))
+          .where('id', '=', id)
+          .returning(COLUMNS)
+          .executeTakeFirstOrThrow()
+        await recordAudit(tx, withDetails(operation, { version: row.version }))
+        return fromRow(row)
+      }),
+
+    updateMany: (operation, filter, change, maxAffected) =>
+      writing(operation, async (tx) => {
+        const rows = await lockedRows(tx, operation, filter, maxAffected)
+        const changed = rows.map((row) => JSON.stringify(change(fromRow(row))))
+        const ids = rows.map(({ id }) => id)
+        await sql`
+          update records set data = changed.data, version = version + 1, updated_at = clock_timestamp()
+          from unnest(${ids}::text[], ${changed}::text[]::jsonb[]) as changed (id, data)
+          where ${ownRows(operation)} and records.id = changed.id`.execute(tx)
+        await recordAudit(tx, withDetails(operation, { ids, count: ids.length }))
+        return ids
+      }),
+
+    delete: (operation, id, permit) =>
+      writing(operation, async (tx) => {
+        const deleted = await tx
+          .deleteFrom('records')
+          .where(ownRows(operation))
+          .where('id', '=', id)
+          .returning('version')
+          .executeTakeFirst()
+        if (!deleted) return false
+        // What is not permitted is rolled back.
+        permit(deleted)
+        await recordAudit(tx, withDetails(operation, { version: deleted.version }))
+        return true
+      }),
+
+    deleteMany: (operation, filter, maxAffected) =>
+      writing(operation, async (tx) => {
+        const ids = (await lockedRows(tx, operation, filter, maxAffected)).map(({ id }) => id)
+        await sql`delete from records where ${ownRows(operation)} and id = any (${ids}::text[])`.execute(tx)
+        await recordAudit(tx, withDetails(operation, { ids, count: ids.length }))
+        return ids
+      }),
+
+    search: (operation, { text, limit }) =>
+      reading(operation, (tx) => searchRows(tx, operation, text, limit)),
+  }
+}
+
+/** What the filter lets through, locked in the order of ids: two that want the same rows wait for each other, and never in a circle. */
+async function lockedRows(
+  tx: Tx,
+  operation: Operation,
+  filter: Parameters<typeof filterSql>[0],
+  maxAffected: number,
+) {
+  const rows = await tx
+    .selectFrom('records')
+    .select(COLUMNS)
+    .where(ownRows(operation))
+    .where(filterSql(filter))
+    .orderBy('id')
+    .limit(maxAffected + 1)
+    .forUpdate()
+    .execute()
+  return rows.length > maxAffected ? tooManyAffected(maxAffected) : rows
+}
+
+async function exactCount(
+  tx: Tx,
+  operation: Operation,
+  condition: ReturnType<typeof allOf>,
+): Promise<number> {
+  const { count } = await tx
+    .selectFrom('records')
+    .select(({ fn }) => fn.countAll<string>().as('count'))
+    .where(ownRows(operation))
+    .where(condition)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+/** How many rows the planner expects, from its statistics. */
+async function plannedCount(
+  tx: Tx,
+  operation: Operation,
+  condition: ReturnType<typeof allOf>,
+): Promise<number> {
+  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
+    explain (format json) select from records where ${ownRows(operation)} and ${condition}`.execute(tx)
+  const plan = rows[0]?.['QUERY PLAN'][0].Plan
+  if (!plan) throw new Error('explain gave no plan')
+  return plan['Plan Rows']
+}
+
+function withDetails({ succeeded }: Operation, details: Record<string, unknown>): AuditEntry {
+  return { ...succeeded, details: { ...succeeded.details, ...details } }
+}

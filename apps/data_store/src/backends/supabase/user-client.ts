@@ -1,0 +1,100 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ExternalClient, OnBehalfOf } from '@waybill/http-client'
+import { DownstreamError } from '@waybill/http-client'
+import type { Logger } from '@waybill/service-kit'
+import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
+import type { SupabaseSettings } from './config.ts'
+import { problemFor, schemaIsStale } from './problems.ts'
+import { codeOf, isRefusedToken, isSuccess, isUnknownToSchema } from './rest-answer.ts'
+import type { RestAnswer } from './rest-answer.ts'
+import { callRest } from './rest-call.ts'
+import type { RestRequest } from './rest-call.ts'
+import { RELOAD_PAUSES_MS } from './schema-reload.ts'
+import type { SchemaReload } from './schema-reload.ts'
+
+/** Calls on behalf of the user whose request is being served: the policies of the database decide what they see and touch. */
+export interface UserClient {
+  /**
+   * The answer, if it is a success or one of `accepted`, by code. A token that is not believed is replaced once, and a schema
+   * that PostgREST does not know is read anew.
+   * @throws Problem for any other answer, DownstreamError when there is none
+   */
+  call(request: RestRequest, accepted?: readonly string[]): Promise<RestAnswer>
+}
+
+export interface UserClientOptions {
+  client: ExternalClient
+  settings: SupabaseSettings
+  /** The caller's JWT for the audience of the project. */
+  tokens: OnBehalfOf
+  reload: SchemaReload
+  log: Logger
+}
+
+export function createUserClient({ client, settings, tokens, reload, log }: UserClientOptions): UserClient {
+  const apikey = settings.publishableKey.reveal()
+
+  const send = async (request: RestRequest) => {
+    const bearer = await tokens.token()
+    const answer = await once(request, bearer)
+    if (!isRefusedToken(answer)) return answer
+    // It may have expired on its way, or its key may have been replaced.
+    tokens.forget(bearer)
+    return once(request, await tokens.token())
+  }
+  const once = async (request: RestRequest, bearer: string) => {
+    const ask = () => callRest(client, settings, request, { apikey, bearer })
+    return ask().catch((error: unknown) => {
+      // A connection that was kept may have been closed meanwhile; what only reads may be asked again.
+      if (request.method !== 'GET' || !isGone(error)) throw error
+      return ask()
+    })
+  }
+  const withReload = async (request: RestRequest) => {
+    let answer = await send(request)
+    if (!isUnknownToSchema(answer) || !(await reload.ask())) return answer
+    for (const pauseMs of RELOAD_PAUSES_MS) {
+      await delay(pauseMs)
+      answer = await send(request)
+      if (!isUnknownToSchema(answer)) break
+    }
+    return answer
+  }
+
+  return {
+    call: ({ path, ...request }, accepted = []) =>
+      withSpan(SPAN.supabase, attributes(path, request.method), async () => {
+        const answer = await withReload({ path, ...request })
+        if (isSuccess(answer) || accepted.includes(codeOf(answer))) return answer
+        const told = { code: codeOf(answer), status: answer.status, path }
+        if (isUnknownToSchema(answer)) {
+          log.error(
+            told,
+            "PostgREST does not know this: run collections.sql, then notify pgrst, 'reload schema'",
+          )
+          throw schemaIsStale()
+        }
+        if (isRefusedToken(answer)) {
+          log.error(
+            told,
+            'Supabase does not believe the tokens of auth-service: see its keys and SUPABASE_AUDIENCE',
+          )
+        } else if (answer.status >= 500) {
+          log.warn(told, 'Supabase failed')
+        }
+        throw problemFor(answer)
+      }),
+  }
+}
+
+function attributes(path: string, method: string) {
+  return {
+    [ATTRIBUTE.system]: 'postgrest',
+    [ATTRIBUTE.collection]: path.replace(/^rpc\//, ''),
+    [ATTRIBUTE.operation]: method,
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof DownstreamError && error.code === 'unavailable'
+}

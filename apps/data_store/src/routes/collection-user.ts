@@ -1,0 +1,10 @@
+import { user } from '@waybill/auth'
+import type { Guard, UserPrincipal } from '@waybill/service-kit'
+
+/** Any person here; what they must be allowed to do is for the collection to say, where its declaration is known. */
+function collectionUser(usual: string): Guard<UserPrincipal> {
+  return { ...user(), description: `a user with ${usual}, or what the collection asks instead` }
+}
+
+export const reader = collectionUser('memory.read')
+export const writer = collectionUser('memory.write')

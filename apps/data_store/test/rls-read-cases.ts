@@ -1,0 +1,261 @@
+import { alice, aloneAlice, CONDITION, nobody, open, service, weaken } from './rls-case.ts'
+import type { Case, Scope } from './rls-case.ts'
+
+const OTHER = { user: 'bob', tenant: 't2', workspace: 'w2' } satisfies Record<Scope, string>
+const SCOPES = Object.keys(OTHER) as Scope[]
+
+const ofOtherOwners = SCOPES.map((scope): Case => ({
+  rule: `a key names a record of another ${scope}`,
+  as: alice,
+  scope,
+  sql: `select data from records where scope = '${scope}' and owner = '${OTHER[scope]}' and collection = 'notes'`,
+  safe: 0,
+  hole: 1,
+  mutant: weaken('records', 'select', CONDITION.anyOwner),
+}))
+
+const withoutClaim = SCOPES.map((scope): Case => ({
+  rule: `a transaction without the claim of the ${scope} looks for records`,
+  as: scope === 'user' ? nobody : aloneAlice,
+  scope,
+  sql: `select id from records`,
+  safe: 0,
+  hole: scope === 'user' ? 5 : scope === 'tenant' ? 3 : 2,
+  mutant: weaken('records', 'select', CONDITION.fallback),
+}))
+
+/** Reading what is somebody else's. Of each scope one record of ten is alice's. */
+export const READ_CASES: Case[] = [
+  ...ofOtherOwners,
+  ...withoutClaim,
+  {
+    rule: 'a query without where',
+    as: alice,
+    sql: 'select * from records',
+    safe: 1,
+    hole: 10,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'row-level security is switched off for the table',
+    as: alice,
+    sql: 'select * from records',
+    safe: 1,
+    hole: 10,
+    mutant: {
+      make: 'alter table records disable row level security',
+      undo: 'alter table records enable row level security',
+    },
+  },
+  {
+    rule: 'a service, with all permissions but for no user, reads records',
+    as: service,
+    sql: 'select * from records',
+    safe: 0,
+    hole: 10,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'a tenant is called like the user',
+    as: alice,
+    sql: "select id from records where owner = 'alice' and scope = 'tenant'",
+    safe: 0,
+    hole: 1,
+    mutant: weaken('records', 'select', CONDITION.anyScope),
+  },
+  {
+    rule: 'a user is called like the tenant',
+    as: alice,
+    scope: 'tenant',
+    sql: "select id from records where owner = 't1' and scope = 'user'",
+    safe: 0,
+    hole: 1,
+    mutant: weaken('records', 'select', CONDITION.anyScope),
+  },
+  {
+    rule: 'the empty claim meets an owner without a name',
+    as: nobody,
+    sql: 'select id from records',
+    safe: 0,
+    hole: 1,
+    mutant: weaken('records', 'select', CONDITION.emptyClaim),
+  },
+  {
+    rule: 'the owner differs in case only',
+    as: aloneAlice,
+    sql: "select id from records where scope = 'user'",
+    safe: 1,
+    hole: 2,
+    mutant: weaken('records', 'select', CONDITION.caseless),
+  },
+  {
+    rule: 'the transaction is about no scope that there is',
+    as: alice,
+    sql: ["set local waybill.scope = 'everything'", 'select * from records'],
+    safe: 0,
+    hole: 10,
+    mutant: weaken('records', 'select', CONDITION.anyScopeFallback),
+  },
+  {
+    rule: 'a count tells how many there are',
+    as: alice,
+    sql: 'select generate_series(1, (select count(*) from records))',
+    safe: 1,
+    hole: 10,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'exists tells whether there is one',
+    as: alice,
+    sql: "select 1 where exists (select from records where owner = 'bob')",
+    safe: 0,
+    hole: 1,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'a join from an own record to others',
+    as: alice,
+    sql: "select other.data from records own join records other using (collection) where own.owner = 'alice' and own.scope = 'user'",
+    safe: 1,
+    hole: 10,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'a subselect for each own record',
+    as: alice,
+    sql: `select 1 from (select (select max(data::text) from records o where o.owner = 'bob') as found from records) all_of
+      where found is not null`,
+    safe: 0,
+    hole: 10,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'an error that is raised only where a foreign row is looked at',
+    as: alice,
+    sql: "select 1 / (case when owner = 'bob' then 0 else 1 end) from records",
+    safe: 1,
+    hole: '22012',
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'full text of all',
+    as: alice,
+    sql: "select id from records where words @@ ''::tsquery or words is not null",
+    safe: 1,
+    hole: 10,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'a cursor, fetched backward and forward',
+    as: alice,
+    sql: [
+      'declare all_of scroll cursor for select * from records',
+      'move last all_of',
+      'fetch backward all all_of',
+    ],
+    safe: 0,
+    hole: 9,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'a prepared statement',
+    as: alice,
+    sql: [
+      'deallocate all',
+      'prepare of_owner (text) as select * from records where owner = $1',
+      "execute of_owner ('bob')",
+    ],
+    safe: 0,
+    hole: 1,
+    mutant: open('records', 'select'),
+  },
+  {
+    rule: 'rows are locked, which shows that they are there',
+    as: alice,
+    sql: 'select id from records for update',
+    safe: 1,
+    hole: 10,
+    mutant: open('records', 'select', 'update'),
+  },
+  {
+    rule: "the planner's statistics show common values",
+    as: alice,
+    sql: "select * from pg_stats where tablename = 'records'",
+    safe: 0,
+    hole: 9,
+    mutant: {
+      make: 'alter table records disable row level security',
+      undo: 'alter table records enable row level security',
+    },
+  },
+  {
+    rule: 'row_security is set to off',
+    as: alice,
+    sql: ['set local row_security = off', 'select * from records'],
+    safe: '42501',
+    hole: 10,
+    mutant: {
+      make: 'alter table records disable row level security',
+      undo: 'alter table records enable row level security',
+    },
+  },
+  ...['view', 'materialized view'].map((kind): Case => ({
+    rule: `a ${kind} has the rights of the owner of the tables`,
+    as: alice,
+    given: {
+      make: `set role data_store_owner; create ${kind} every as select * from records; reset role; grant select on every to data_store_user`,
+      undo: `drop ${kind} every`,
+    },
+    sql: 'select * from every',
+    safe: 0,
+    hole: 10,
+    mutant: {
+      make: `alter table records no force row level security${kind === 'view' ? '' : '; set role data_store_owner; refresh materialized view every; reset role'}`,
+      undo: 'alter table records force row level security',
+    },
+  })),
+  {
+    rule: 'a view has the rights of whoever asks',
+    as: alice,
+    given: {
+      make: 'create view every with (security_invoker) as select * from records; grant select on every to data_store_user',
+      undo: 'drop view every',
+    },
+    sql: 'select * from every',
+    safe: 1,
+    hole: 10,
+    mutant: { make: 'alter view every reset (security_invoker)' },
+  },
+  {
+    rule: 'a function has the rights of the owner of the tables',
+    as: alice,
+    given: {
+      make: `set role data_store_owner; create function all_records() returns setof records security definer language sql
+        as 'select * from records'; reset role`,
+      undo: 'drop function all_records',
+    },
+    sql: 'select * from all_records()',
+    safe: 0,
+    hole: 10,
+    mutant: {
+      make: 'alter table records no force row level security',
+      undo: 'alter table records force row level security',
+    },
+  },
+  {
+    rule: 'vector_collections: a query without where',
+    as: alice,
+    sql: 'select * from vector_collections',
+    safe: 1,
+    hole: 10,
+    mutant: open('vector_collections', 'select'),
+  },
+  {
+    rule: 'idempotency_keys: a query without where',
+    as: alice,
+    sql: 'select * from idempotency_keys',
+    safe: 1,
+    hole: 2,
+    mutant: open('idempotency_keys', 'select'),
+  },
+]
