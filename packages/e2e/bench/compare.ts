@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { openLoad } from './load.ts'
 import type { Load, Target } from './load.ts'
 
+/** Unless said. */
 const CONNECTIONS = 32
+/** Unless said. */
 const LAUNCHES = 5
 const WARM_UP_SLICES = 4
 
@@ -35,6 +37,8 @@ export interface CompareOptions {
   /** Whether the client stays awake between answers: for requests of a few microseconds. */
   awake: boolean
   env?: NodeJS.ProcessEnv
+  connections?: number
+  launches?: number
   /** Arguments of node for each server. */
   execArgv?: readonly string[]
 }
@@ -46,7 +50,8 @@ export interface CompareOptions {
  */
 export async function compare(options: CompareOptions): Promise<Comparison[]> {
   const launches: Comparison[][] = []
-  for (let launch = 0; launch < LAUNCHES; launch += 1) launches.push(await compareOnce(options))
+  for (let launch = 0; launch < (options.launches ?? LAUNCHES); launch += 1)
+    launches.push(await compareOnce(options))
   return options.variants.map((name) => {
     const own = launches.flatMap((rows) => rows.filter((row) => row.name === name))
     return {
@@ -109,7 +114,7 @@ export function median(numbers: readonly number[]): number {
 
 async function startPeer(
   name: string,
-  { servers, env, execArgv = [], awake }: CompareOptions,
+  { servers, env, execArgv = [], awake, connections = CONNECTIONS }: CompareOptions,
 ): Promise<Peer> {
   const child = fork(servers, [name], {
     env: { ...process.env, ...env },
@@ -121,7 +126,7 @@ async function startPeer(
     once(child, 'message'),
     once(child, 'exit').then(() => Promise.reject(new Error(`${name} did not start`))),
   ])) as [Target]
-  return { name, child, load: await openLoad(target, CONNECTIONS, awake), perSecond: [], cpuMicros: [] }
+  return { name, child, load: await openLoad(target, connections, awake), perSecond: [], cpuMicros: [] }
 }
 
 async function slice(peer: Peer, requests: number): Promise<void> {

@@ -72,11 +72,14 @@ async function open({ port, tls }: Target): Promise<Socket> {
   return socket
 }
 
-/** One request and its whole answer, which must be 200 and say its length. */
+const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n')
+
+/** One request and its whole answer, which must be 200 and either say its length or come in chunks. */
 function exchange(socket: Socket, request: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     let received: Buffer = Buffer.alloc(0)
     let expected = Number.POSITIVE_INFINITY
+    let isChunked = false
     const stop = (): void => {
       socket.off('data', onData).off('error', fail).off('close', onClose)
     }
@@ -89,18 +92,22 @@ function exchange(socket: Socket, request: Buffer): Promise<void> {
     }
     const onData = (chunk: Buffer): void => {
       received = received.length === 0 ? chunk : Buffer.concat([received, chunk])
-      if (expected === Number.POSITIVE_INFINITY) {
+      if (expected === Number.POSITIVE_INFINITY && !isChunked) {
         const end = received.indexOf('\r\n\r\n')
         if (end < 0) return
         const head = received.toString('latin1', 0, end)
         const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1]
-        if (!head.startsWith('HTTP/1.1 200') || length === undefined) {
+        isChunked = length === undefined && /\r\ntransfer-encoding: chunked/i.test(head)
+        if (!head.startsWith('HTTP/1.1 200') || (length === undefined && !isChunked)) {
           fail(new Error(`answered ${received.toString().slice(0, 1000)}`))
           return
         }
-        expected = end + 4 + Number(length)
+        if (length !== undefined) expected = end + 4 + Number(length)
       }
-      if (received.length < expected) return
+      const isWhole = isChunked
+        ? received.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK)
+        : received.length >= expected
+      if (!isWhole) return
       stop()
       resolve()
     }

@@ -44,11 +44,17 @@ function rolesSection(): string {
 }
 
 function delegationSection(): string {
-  const rows = Object.entries(DELEGATION).flatMap(([service, { audiences, assertsWorkspace }]) =>
-    Object.entries(audiences).map(([audience, permissions]) => {
-      const most = permissions.map((permission) => `\`${permission}\``).join(', ') || 'none'
-      return `| ${service} | ${audience} | ${most} | ${assertsWorkspace ? 'yes' : ''} |`
-    }),
+  const rows = Object.entries(DELEGATION).flatMap(
+    ([service, { audiences, outside = {}, assertsWorkspace }]) =>
+      [
+        ...Object.entries(audiences),
+        ...Object.entries(outside).map(
+          ([name, { permissions }]) => [`${name} (outside)`, permissions] as const,
+        ),
+      ].map(([audience, permissions]) => {
+        const most = permissions.map((permission) => `\`${permission}\``).join(', ') || 'none'
+        return `| ${service} | ${audience} | ${most} | ${assertsWorkspace ? 'yes' : ''} |`
+      }),
   )
   return [
     '## What a service may hand on',
