@@ -13,10 +13,14 @@ export interface Place {
   collection: string
 }
 
+/** `readWrite`: a change whose answer, or whose filter, tells what is there. */
+export type Need = 'read' | 'write' | 'readWrite'
+
 /** What somebody is about to do. */
 export interface Intended {
   action: string
-  needs: 'read' | 'write'
+  /** What must be held of the collection's permissions. */
+  needs: Need
   /** Of the one record that is meant. */
   id?: string | undefined
   /** For the audit: what else there is to say of it, no contents. */
@@ -61,10 +65,7 @@ export function createAdmission({ backends, collections, journal }: AdmissionOpt
       const succeeded = { action, resource, outcome: 'success' as const, ...(details && { details }) }
       const operation = { principal, collection, owner: owner ?? '', succeeded }
       const refusal = refusalOf(principal, collection, owner, intended)
-      if (refusal) {
-        const refuse = () => Promise.reject(refusal)
-        await journal.read(operation, refuse, () => ({}))
-      }
+      if (refusal) return journal.refused(operation, refusal)
       return { backend, operation, hasOwner: owner !== undefined }
     },
   }
@@ -88,8 +89,10 @@ function refusalOf(
   owner: string | undefined,
   { needs, owners = [] }: Intended,
 ): Problem | undefined {
-  const permission = collection.permissions[needs]
-  if (!hasPermission(permissions, permission)) {
+  const { read, write } = collection.permissions
+  const needed = { read: [read], write: [write], readWrite: [write, read] }[needs]
+  const permission = needed.find((one) => !hasPermission(permissions, one))
+  if (permission !== undefined) {
     return new Problem('insufficient_permission', `The permission ${permission} is missing.`, {
       extensions: { permission },
     })

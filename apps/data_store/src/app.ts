@@ -3,7 +3,7 @@ import type { Issuer } from '@waybill/auth'
 import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
 import type { OnBehalfOf } from '@waybill/http-client'
-import { createLogger, createService, openTls } from '@waybill/service-kit'
+import { ConfigError, createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import { createAuditTrail } from './audit-trail.ts'
 import { openBackends } from './backends/open.ts'
@@ -31,6 +31,10 @@ const NAME = 'data_store'
 
 /** The service, from its configuration: records in four backends behind one API, and the audit of what is done to them. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
+  // Twice as long as any request may take: by then none is at work any more.
+  const atWorkMs = 2 * config.REQUEST_TIMEOUT_MS
+  const keptMs = config.IDEMPOTENCY_TTL_SECONDS * 1_000
+  if (keptMs <= atWorkMs) throw keptTooShort()
   const log = overrides.log ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
   const tls = openTls({ service: NAME, config, logger: log })
   const client = createHttpClient({ service: NAME, config, tls })
@@ -63,15 +67,14 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     database,
     batchMs: config.AUDIT_BATCH_MS,
     bufferSize: config.AUDIT_BUFFER_SIZE,
-    // Twice as long as any request may take.
-    interruptedAfterMs: 2 * config.REQUEST_TIMEOUT_MS,
+    interruptedAfterMs: atWorkMs,
     log,
   })
   const idempotency = createIdempotency({
     database,
     journal,
-    keptMs: config.IDEMPOTENCY_TTL_SECONDS * 1_000,
-    atWorkMs: 2 * config.REQUEST_TIMEOUT_MS,
+    keptMs,
+    atWorkMs,
     log,
   })
   const records = createRecords({ backends, collections, journal, idempotency, limits })
@@ -105,4 +108,10 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
       () => client.close(),
     ],
   })
+}
+
+/** A key that is forgotten while its request is at work would be taken a second time. */
+function keptTooShort(): ConfigError {
+  const message = 'must be longer than twice REQUEST_TIMEOUT_MS'
+  return new ConfigError([{ variable: 'IDEMPOTENCY_TTL_SECONDS', message }])
 }

@@ -5,7 +5,7 @@ import type { AuditOutcome, Database } from '@waybill/database'
 import { Problem, subjectOf } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { sql } from 'kysely'
-import { cursorAfter, readCursor, rowNumber } from './cursor.ts'
+import { auditCursorAfter, readAuditCursor, rowNumber } from './audit-cursor.ts'
 import type { Journal } from './journal.ts'
 import type { Tables } from './tables.ts'
 
@@ -57,7 +57,7 @@ export function createAuditTrail(database: Database<Tables>, journal: Pick<Journ
   return {
     async list(principal, { limit, cursor, subject = subjectOf(principal), ...conditions }) {
       const { resource, outcome, action, requestId } = conditions
-      const before = readCursor(cursor, rowNumber)
+      const before = readAuditCursor(cursor, rowNumber)
       const isForeign = subject !== subjectOf(principal)
       if (isForeign && !hasPermission(principal.permissions, 'audit.read')) throw notAllowed()
       await journal.flush()
@@ -87,7 +87,7 @@ export function createAuditTrail(database: Database<Tables>, journal: Pick<Journ
       )
       const items = rows.slice(0, limit).map((row) => ({ ...row, at: row.at.toISOString() }))
       const last = items.at(-1)
-      return { items, next_cursor: rows.length > limit && last ? cursorAfter(last.id) : null }
+      return { items, next_cursor: rows.length > limit && last ? auditCursorAfter(last.id) : null }
     },
   }
 }

@@ -79,7 +79,10 @@ export interface Backend {
   read(operation: Operation, id: string): Promise<StoredRecord | undefined>
   /** What evaluate.ts says of filter, order and position, to the letter. */
   find(operation: Operation, query: Query): Promise<StoredRecord[]>
-  /** How many records the filter lets through; `planned` may be an estimate. */
+  /**
+   * How many of the owner's records the filter lets through, counted; `planned` needs to count to dataStore.PLANNED_COUNT_CEILING only.
+   * Never out of statistics, which are of everybody's records.
+   */
   count(
     operation: Operation,
     filter: dataStore.Filter | undefined,
@@ -92,7 +95,8 @@ export interface Backend {
   update(operation: Operation, id: string, change: Change): Promise<StoredRecord | undefined>
   /**
    * As `update`, for every record that the filter lets through, all or none; gives back their ids.
-   * @throws Problem `conflict` by tooManyAffected() when there are more than `maxAffected`
+   * @throws Problem `conflict` by tooManyAffected() when there are more than `maxAffected`, `unprocessable` by tooMuchAffected() when
+   *   they are larger together than BULK_CHANGE_BYTES
    */
   updateMany(
     operation: Operation,
@@ -102,7 +106,10 @@ export interface Backend {
   ): Promise<string[]>
   /** Whether there was one. What `permit` saw is what is deleted. */
   delete(operation: Operation, id: string, permit: Permit): Promise<boolean>
-  /** Deletes every record that the filter lets through, all or none; gives back their ids. @throws as updateMany */
+  /**
+   * Deletes every record that the filter lets through, all or none; gives back their ids. Holds no more of them than it needs.
+   * @throws Problem `conflict` by tooManyAffected()
+   */
   deleteMany(operation: Operation, filter: dataStore.Filter, maxAffected: number): Promise<string[]>
   /** The best first. Called for the modes in `searchModes` only. */
   search?(operation: Operation, request: SearchRequest): Promise<(StoredRecord & { score: number })[]>
@@ -117,6 +124,18 @@ export function taken(id: string, collection: string): never {
 export function tooManyAffected(maxAffected: number): never {
   const detail = `More than ${String(maxAffected)} records would be changed (max_affected), so none was.`
   throw new Problem('conflict', detail)
+}
+
+/**
+ * As much as the `data` that one bulk change replaces may be together, as JSON in bytes: all of it is in memory at once, before
+ * the change and after it.
+ */
+export const BULK_CHANGE_BYTES = 32 * 1024 ** 2
+
+/** @throws Problem `unprocessable` */
+export function tooMuchAffected(): never {
+  const detail = `The records of this filter are more than ${String(BULK_CHANGE_BYTES)} bytes together, which is the most that are changed at once: narrow the filter.`
+  throw new Problem('unprocessable', detail)
 }
 
 /** By name; undefined for one that is known but not configured. */

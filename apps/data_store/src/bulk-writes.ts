@@ -15,7 +15,7 @@ import { checkNew, patched } from './record-writes.ts'
 import type { NewRecordRequest, RecordWritesOptions } from './record-writes.ts'
 
 export interface BulkLimits extends DataLimits, QueryLimits {
-  /** The most records that are created at once. */
+  /** The most records that are created, changed or deleted at once (BULK_MAX_RECORDS). */
   maxRecords: number
 }
 
@@ -27,8 +27,8 @@ export interface BulkCreateRequest {
 
 export interface BulkChangeRequest {
   filter: dataStore.Filter
-  /** More records than that, and none is touched. */
-  maxAffected: number
+  /** More records than that, and none is touched; 100 unless said, or what is the most of one request. */
+  maxAffected?: number | undefined
   repeatable?: Repeatable | undefined
 }
 
@@ -37,7 +37,9 @@ export interface BulkWrites {
   createMany(user: UserPrincipal, place: Place, request: BulkCreateRequest): Promise<Written<StoredRecord[]>>
   /**
    * Patches every record that the filter lets through, all or none; how many there were.
-   * @throws Problem `conflict` when there are more than `maxAffected`, `precondition_required` where each wants its own tag
+   * Which records the filter finds tells what is in them, so it is for those only who may read as well.
+   * @throws Problem `conflict` when there are more than `maxAffected`, `precondition_required` where each wants its own tag,
+   *   `unprocessable` when so many may not be changed at once, or when they are too large together
    */
   patchMany(
     user: UserPrincipal,
@@ -57,16 +59,17 @@ export function createBulkWrites(options: RecordWritesOptions & { limits: BulkLi
     user: UserPrincipal,
     place: Place,
     action: string,
-    { filter, repeatable }: BulkChangeRequest,
-    work: (who: Admitted) => Promise<string[]>,
+    { filter, repeatable, maxAffected = Math.min(USUAL_MAX_AFFECTED, limits.maxRecords) }: BulkChangeRequest,
+    work: (who: Admitted, maxAffected: number) => Promise<string[]>,
   ): Promise<Written<number>> {
-    const intended: Intended = { action, needs: 'write', details: { filter_digest: digestOf(filter) } }
+    const intended: Intended = { action, needs: 'readWrite', details: { filter_digest: digestOf(filter) } }
     const who = await admission.admit(user, place, intended)
     const { backend, operation } = who
     const checked = async () => {
       if (operation.collection.requireIfMatch) throw tagRequired(operation.collection)
+      if (maxAffected > limits.maxRecords) throw tooManyToChange(maxAffected, limits.maxRecords)
       checkFilter(filter, limits)
-      return work(who)
+      return work(who, maxAffected)
     }
     return idempotency.once(operation, repeatable, async () => {
       const ids = await journal.write(backend, operation, checked)
@@ -82,7 +85,7 @@ export function createBulkWrites(options: RecordWritesOptions & { limits: BulkLi
       })
       const { backend, operation } = await admission.admit(user, place, {
         action: onConflict === 'replace' ? 'record.upsert' : 'record.create',
-        needs: 'write',
+        needs: onConflict === 'replace' ? 'readWrite' : 'write',
         details: { ids: records.map(({ id }) => id) },
         owners: given.map(({ owner }) => owner),
       })
@@ -99,20 +102,23 @@ export function createBulkWrites(options: RecordWritesOptions & { limits: BulkLi
     },
 
     patchMany(user, place, { data, ...request }) {
-      return change(user, place, 'record.patch', request, ({ backend, operation }) => {
+      return change(user, place, 'record.patch', request, ({ backend, operation }, maxAffected) => {
         checkData(data, 'data', limits)
         const patch = (before: StoredRecord) => patched(operation.collection, before.data, data, limits)
-        return backend.updateMany(operation, request.filter, patch, request.maxAffected)
+        return backend.updateMany(operation, request.filter, patch, maxAffected)
       })
     },
 
     deleteMany(user, place, request) {
-      return change(user, place, 'record.delete', request, ({ backend, operation }) =>
-        backend.deleteMany(operation, request.filter, request.maxAffected),
+      return change(user, place, 'record.delete', request, ({ backend, operation }, maxAffected) =>
+        backend.deleteMany(operation, request.filter, maxAffected),
       )
     },
   }
 }
+
+/** How many records a bulk change may touch where nothing is said. */
+const USUAL_MAX_AFFECTED = 100
 
 function refuseRepeated(records: readonly NewRecord[]): void {
   const seen = new Set<string>()
@@ -125,4 +131,9 @@ function refuseRepeated(records: readonly NewRecord[]): void {
 function tooMany(count: number, most: number): Problem {
   const detail = `records has ${String(count)} entries; ${String(most)} is the most of one request (BULK_MAX_RECORDS).`
   return new Problem('payload_too_large', detail)
+}
+
+function tooManyToChange(count: number, most: number): Problem {
+  const detail = `max_affected is ${String(count)}; ${String(most)} is the most of one request (BULK_MAX_RECORDS).`
+  return new Problem('unprocessable', detail)
 }

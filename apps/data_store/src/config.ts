@@ -7,7 +7,8 @@ import { z } from 'zod'
 import { fileMakerEnv } from './backends/filemaker/config.ts'
 import { supabaseEnv } from './backends/supabase/config.ts'
 
-const BACKEND_NAMES = ['postgres', 'supabase', 'lancedb', 'filemaker']
+/** In these a collection needs neither a table nor a layout of its own. */
+const TAKE_UNDECLARED = ['postgres', 'lancedb']
 
 export const configSchema = z.object({
   ...serviceEnv({ port: 8004 }),
@@ -32,7 +33,7 @@ export const configSchema = z.object({
     .describe('How many levels of arrays and objects `data` may have'),
   BULK_MAX_RECORDS: env
     .int({ min: 1, max: dataStore.BULK_CEILING, default: 500 })
-    .describe('The most records that one request creates'),
+    .describe('The most records that one request creates, changes or deletes'),
   BULK_BODY_LIMIT_BYTES: env
     .int({ min: 1024, max: 256 * 1024 ** 2, default: 8 * 1024 ** 2 })
     .describe('The largest body of a request that creates many records, in bytes'),
@@ -48,14 +49,16 @@ export const configSchema = z.object({
       'A JSON file that declares collections: schema, owner scope, permissions; empty: none is declared',
     ),
   UNDECLARED_COLLECTIONS: env
-    .list(['postgres', 'lancedb'])
-    .refine((names) => names.every((name) => BACKEND_NAMES.includes(name)), {
-      error: `must be of ${BACKEND_NAMES.join(', ')}, separated by commas`,
+    .list(TAKE_UNDECLARED)
+    .refine((names) => names.every((name) => TAKE_UNDECLARED.includes(name)), {
+      error: `must be of ${TAKE_UNDECLARED.join(', ')}, separated by commas`,
     })
     .describe('The backends in which a collection that is not declared begins with its first record'),
   IDEMPOTENCY_TTL_SECONDS: env
     .int({ min: 60, max: 30 * 86_400, default: 86_400 })
-    .describe('How long an Idempotency-Key and what was answered to it are remembered, in seconds'),
+    .describe(
+      'How long an Idempotency-Key and what was answered to it are remembered, in seconds; longer than twice REQUEST_TIMEOUT_MS',
+    ),
   AUDIT_BATCH_MS: env
     .int({ min: 0, max: 1_000, default: 200 })
     .describe(

@@ -5,16 +5,36 @@ import { createHash } from 'node:crypto'
  * the audit says of a filter or of a text that was searched for, in the place of what stands in it.
  */
 export function digestOf(value: unknown): string {
-  return createHash('sha256').update(canonicalJson(value)).digest('hex')
+  const hash = createHash('sha256')
+  for (const text of canonicalJson(value)) hash.update(text)
+  return hash.digest('hex')
 }
 
-/** Members that are undefined are left out, as JSON.stringify does. */
-function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
+/**
+ * In pieces. Members that are undefined are left out, as JSON.stringify does. However deep it is: what is sent is digested
+ * before anybody has looked at it, and must not use up the stack.
+ */
+function* canonicalJson(root: unknown): Generator<string, void, undefined> {
+  const open: ({ text: string } | { value: unknown })[] = [{ value: root }]
+  for (let next = open.pop(); next; next = open.pop()) {
+    if ('text' in next) yield next.text
+    else if (typeof next.value !== 'object' || next.value === null) yield JSON.stringify(next.value ?? null)
+    else {
+      const [first, parts, last] = Array.isArray(next.value)
+        ? (['[', next.value.map((value: unknown) => ({ name: '', value })), ']'] as const)
+        : (['{', membersOf(next.value), '}'] as const)
+      yield first
+      open.push({ text: last })
+      for (const [at, { name, value }] of [...parts.entries()].reverse()) {
+        open.push({ value }, { text: `${at > 0 ? ',' : ''}${name}` })
+      }
+    }
+  }
+}
+
+function membersOf(object: object): { name: string; value: unknown }[] {
+  return Object.entries(object)
+    .filter(([, value]) => value !== undefined)
     .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([name, member]) => `${JSON.stringify(name)}:${canonicalJson(member)}`)
-  return `{${members.join(',')}}`
+    .map(([name, value]) => ({ name: `${JSON.stringify(name)}:`, value: value as unknown }))
 }

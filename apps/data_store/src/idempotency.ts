@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import type { Operation } from './backend.ts'
 import { digestOf } from './digest.ts'
 import type { Journal } from './journal.ts'
+import { isRefusal } from './refusal.ts'
 import type { Tables } from './tables.ts'
 
 /** A request that its sender may send again. */
@@ -54,33 +55,46 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const { database, journal, log, keptMs, atWorkMs } = options
   let timer: NodeJS.Timeout | undefined
 
-  /** Takes the key; gives back the row of the request that has it already. */
+  /** Takes the key, and says when; or gives back the row of the request that has it already. */
   const claim = ({ principal }: Operation, key: string, fingerprint: string) =>
     database.withPrincipal(principal, async (tx) => {
       const mine = tx.deleteFrom('idempotency_keys').where('key', '=', key)
       await mine.where('created_at', '<', ago(keptMs)).execute()
-      const { numInsertedOrUpdatedRows = 0n } = await tx
+      const taken = await tx
         .insertInto('idempotency_keys')
         .values({ key, fingerprint })
         .onConflict((conflict) => conflict.columns(['user_id', 'key']).doNothing())
-        .executeTakeFirstOrThrow()
-      if (numInsertedOrUpdatedRows > 0n) return undefined
-      return tx
+        .returning('created_at')
+        .executeTakeFirst()
+      if (taken) return { mine: { key, fingerprint, created_at: taken.created_at } }
+      const before = await tx
         .selectFrom('idempotency_keys')
         .select(['fingerprint', 'answer', 'created_at'])
         .where('key', '=', key)
         .executeTakeFirst()
-        .then((row) => row ?? { fingerprint, answer: null, created_at: new Date() })
+      return { before: before ?? { fingerprint, answer: null, created_at: new Date() } }
     })
 
-  const keep = ({ principal }: Operation, key: string, answer: string) =>
+  // Only the row that this request has made: the key may be another's by now.
+  const keep = ({ principal }: Operation, { key, fingerprint, created_at }: Taken, answer: string) =>
     database.withPrincipal(principal, (tx) =>
-      tx.updateTable('idempotency_keys').set({ answer }).where('key', '=', key).execute(),
+      tx
+        .updateTable('idempotency_keys')
+        .set({ answer })
+        .where('key', '=', key)
+        .where('fingerprint', '=', fingerprint)
+        .where('created_at', '=', created_at)
+        .execute(),
     )
 
-  const release = ({ principal }: Operation, key: string) =>
+  const release = ({ principal }: Operation, { key, fingerprint, created_at }: Taken) =>
     database.withPrincipal(principal, (tx) =>
-      tx.deleteFrom('idempotency_keys').where('key', '=', key).execute(),
+      tx
+        .deleteFrom('idempotency_keys')
+        .where('key', '=', key)
+        .where('fingerprint', '=', fingerprint)
+        .where('created_at', '=', created_at)
+        .execute(),
     )
 
   /** Whatever becomes of it, the client gets the answer that there is: it is only a later repetition that will not. */
@@ -102,7 +116,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       const { key } = request
       // Whose records are meant is part of what is asked: the same user may come for another tenant.
       const fingerprint = digestOf([operation.owner, request.asked])
-      const before = await claim(operation, key, fingerprint)
+      const { mine, before } = await claim(operation, key, fingerprint)
       if (before) {
         const again = async () => Promise.resolve(answerOf(before, fingerprint, atWorkMs))
         const answer = await journal.read(operation, again, () => ({ replayed: true }))
@@ -110,10 +124,10 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         return { result: (JSON.parse(answer) as { result: T }).result, isReplayed: true }
       }
       const result = await work().catch(async (error: unknown) => {
-        if (isRefusal(error)) await inTime('release', () => release(operation, key))
+        if (isRefusal(error)) await inTime('release', () => release(operation, mine))
         throw error
       })
-      await inTime('keep', () => keep(operation, key, JSON.stringify({ result })))
+      await inTime('keep', () => keep(operation, mine, JSON.stringify({ result })))
       return { result, isReplayed: false }
     },
     async start() {
@@ -129,6 +143,13 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       return Promise.resolve()
     },
   }
+}
+
+/** The row that a request has made for itself. */
+interface Taken {
+  key: string
+  fingerprint: string
+  created_at: Date
 }
 
 interface Claimed {
@@ -150,11 +171,6 @@ function answerOf(before: Claimed, fingerprint: string, atWorkMs: number): strin
   const detail =
     'The request with this Idempotency-Key was interrupted, and may have been done or not: look, then use another key.'
   throw new Problem('conflict', detail)
-}
-
-/** Whether nothing was done for sure. */
-function isRefusal(error: unknown): boolean {
-  return error instanceof Problem && (error.status < 499 || error.status === 501)
 }
 
 function ago(ms: number) {

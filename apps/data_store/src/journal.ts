@@ -5,13 +5,15 @@ import type { Denial, Logger } from '@waybill/service-kit'
 import { createAuditBatch } from './audit-batch.ts'
 import type { Backend, Operation, StoredRecord } from './backend.ts'
 import { createOpenIntents } from './open-intents.ts'
+import { isRefusal } from './refusal.ts'
 import type { Tables } from './tables.ts'
 
 /** The audit of what is done to records: each operation leaves a row. */
 export interface Journal {
   /**
    * A write, which is not answered before its row is there. Where the backend cannot audit it in its own transaction, an
-   * `intent` goes before it and its outcome after it, so that a crash in between leaves the intent behind.
+   * `intent` goes before it and its outcome after it, so that a crash in between leaves the intent behind. There a failure that
+   * is no refusal, a lost answer say, has the code `unknown`: the store may have done it.
    */
   write<T extends Result>(backend: Backend, operation: Operation, work: () => Promise<T>): Promise<T>
   /**
@@ -57,10 +59,10 @@ export function createJournal({ database, log, ...options }: JournalOptions): Jo
   let settling: NodeJS.Timeout | undefined
 
   /** What became of an operation that has thrown `error`. */
-  function rowOfFailure({ principal, succeeded }: Operation, error: unknown): AuditRow {
+  function rowOfFailure({ principal, succeeded }: Operation, error: unknown, more: Details = {}): AuditRow {
     if (error instanceof Problem) audited.add(error)
     const outcome = error instanceof Problem && error.status === 403 ? 'denied' : 'failure'
-    const details = { ...succeeded.details, ...reasonOf(error) }
+    const details = { ...succeeded.details, ...reasonOf(error), ...more }
     return describeAudit({ ...succeeded, principal, outcome, details })
   }
 
@@ -92,7 +94,8 @@ export function createJournal({ database, log, ...options }: JournalOptions): Jo
       }
       const intent = await intents.open(describeAudit({ ...succeeded, principal, outcome: 'intent' }))
       const result = await work().catch(async (error: unknown) => {
-        await close(intent, rowOfFailure(operation, error)).catch((reason: unknown) => {
+        const known = isRefusal(error) ? {} : { code: 'unknown', cause: reasonOf(error).code }
+        await close(intent, rowOfFailure(operation, error, known)).catch((reason: unknown) => {
           log.error({ err: reason, action: succeeded.action }, 'an intent is left open')
         })
         throw error

@@ -8,7 +8,7 @@ import type { Tables } from './tables.ts'
 export interface OpenIntents {
   /** Appends `row`, an intent, to the audit, and keeps it open; gives back what `close` is to be called with. */
   open(row: AuditRow): Promise<string>
-  /** Appends `row`, the outcome, to the audit. */
+  /** Appends `row`, the outcome, to the audit, unless `settle` has closed the intent already. */
   close(intent: string, row: AuditRow): Promise<void>
   /**
    * Closes the intents that have been open for `afterMs`, so that whoever made them was interrupted, with a row of outcome
@@ -33,8 +33,11 @@ export function createOpenIntents(database: Database<Tables>): OpenIntents {
 
     close: (intent, row) =>
       database.withoutPrincipal(async (tx) => {
-        await tx.deleteFrom('open_intents').where('id', '=', intent).execute()
-        await writeAudit(tx, [closing(intent, row)])
+        const { numDeletedRows } = await tx
+          .deleteFrom('open_intents')
+          .where('id', '=', intent)
+          .executeTakeFirst()
+        if (numDeletedRows > 0n) await writeAudit(tx, [closing(intent, row)])
       }),
 
     settle: (afterMs) =>

@@ -1,4 +1,4 @@
-import type { dataStore } from '@waybill/contracts'
+import { dataStore } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import type { z } from 'zod'
@@ -144,7 +144,8 @@ async function counted(
   mode: PageRequest['count'],
 ): Promise<number | null> {
   if (mode === 'none') return null
-  return ifOwner(who, 0, ({ backend, operation }) => backend.count(operation, filter, mode))
+  const count = await ifOwner(who, 0, ({ backend, operation }) => backend.count(operation, filter, mode))
+  return mode === 'planned' ? Math.min(count, dataStore.PLANNED_COUNT_CEILING) : count
 }
 
 /** `otherwise` where nothing can belong to whoever asks. */

@@ -1,10 +1,10 @@
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
-import type { Admission, Admitted, Place } from './admission.ts'
+import type { Admission, Admitted, Need, Place } from './admission.ts'
 import type { CreateOptions, NewRecord, RecordData, StoredRecord } from './backend.ts'
 import type { Idempotency, Repeatable, Written } from './idempotency.ts'
-import { permitFor, tagRequired } from './if-match.ts'
-import type { IfMatch } from './if-match.ts'
+import { permitFor } from './if-match.ts'
+import type { Preconditions } from './if-match.ts'
 import type { Journal } from './journal.ts'
 import { mergePatch } from './merge-patch.ts'
 import { checkData } from './record-data.ts'
@@ -26,23 +26,20 @@ export interface NewRecordRequest extends WriteRequest {
   data: RecordData
 }
 
-export interface ChangeRequest extends WriteRequest {
+export interface DeleteRequest extends WriteRequest, Preconditions {
   id: string
-  data: RecordData
-  ifMatch: IfMatch | undefined
 }
 
-export interface DeleteRequest extends WriteRequest {
-  id: string
-  ifMatch: IfMatch | undefined
+export interface ChangeRequest extends DeleteRequest {
+  data: RecordData
 }
 
 export interface RecordWrites {
   /** @throws Problem `conflict`, `unprocessable`, `payload_too_large` */
   create(user: UserPrincipal, place: Place, request: NewRecordRequest): Promise<Written<StoredRecord>>
   /**
-   * The record with other data and the next version. Whether there is one comes before whether `ifMatch` holds, so that nobody
-   * learns of another's.
+   * The record with other data and the next version. Whether there is one comes before whether the preconditions hold, so that
+   * nobody learns of another's. Its answer tells what is there, so it is for those only who may read as well.
    * @throws Problem as `create`, `not_found`, `precondition_failed`, `precondition_required` where the collection wants `ifMatch`
    */
   replace(user: UserPrincipal, place: Place, request: ChangeRequest): Promise<Written<StoredRecord>>
@@ -50,7 +47,7 @@ export interface RecordWrites {
   upsert(user: UserPrincipal, place: Place, request: ChangeRequest): Promise<Written<StoredRecord>>
   /** As `replace`, `data` being a JSON Merge Patch. */
   patch(user: UserPrincipal, place: Place, request: ChangeRequest): Promise<Written<StoredRecord>>
-  /** @throws Problem as `replace` */
+  /** Its answer tells nothing. @throws Problem as `replace` */
   delete(user: UserPrincipal, place: Place, request: DeleteRequest): Promise<Written<null>>
 }
 
@@ -69,11 +66,11 @@ export function createRecordWrites(options: RecordWritesOptions): RecordWrites {
   async function write<T extends StoredRecord | null>(
     user: UserPrincipal,
     place: Place,
-    what: { action: string; id: string; request: WriteRequest },
+    what: { action: string; needs: Need; id: string; request: WriteRequest },
     work: (who: Admitted) => Promise<T>,
   ): Promise<Written<T>> {
-    const { action, id, request } = what
-    const intended = { action, needs: 'write', id, owners: [request.owner] } as const
+    const { action, needs, id, request } = what
+    const intended = { action, needs, id, owners: [request.owner] }
     const who = await admission.admit(user, place, intended)
     const { backend, operation } = who
     return idempotency.once(operation, request.repeatable, () =>
@@ -94,11 +91,11 @@ export function createRecordWrites(options: RecordWritesOptions): RecordWrites {
 
   const changeOne = async (
     { backend, operation }: Admitted,
-    { id, ifMatch }: ChangeRequest,
+    request: ChangeRequest,
     change: (before: RecordData) => RecordData,
   ) => {
-    const permit = permitFor(operation.collection, ifMatch)
-    return backend.update(operation, id, (current) => {
+    const permit = permitFor(operation.collection, request)
+    return backend.update(operation, request.id, (current) => {
       permit(current)
       return change(current.data)
     })
@@ -106,36 +103,42 @@ export function createRecordWrites(options: RecordWritesOptions): RecordWrites {
 
   return {
     create(user, place, { id = newRecordId(), data, ...request }) {
-      return write(user, place, { action: 'record.create', id, request }, (who) =>
+      return write(user, place, { action: 'record.create', needs: 'write', id, request }, (who) =>
         createOne(who, { id, data }, 'error'),
       )
     },
 
     replace(user, place, request) {
       const { id, data } = request
-      return write(user, place, { action: 'record.replace', id, request }, async (who) => {
-        checkNew(who.operation.collection, data, 'data', limits)
-        return (await changeOne(who, request, () => data)) ?? missing(id, place)
-      })
+      return write(
+        user,
+        place,
+        { action: 'record.replace', needs: 'readWrite', id, request },
+        async (who) => {
+          checkNew(who.operation.collection, data, 'data', limits)
+          return (await changeOne(who, request, () => data)) ?? missing(id, place)
+        },
+      )
     },
 
     upsert(user, place, request) {
-      const { id, data, ifMatch } = request
-      return write(user, place, { action: 'record.upsert', id, request }, async (who) => {
+      const { id, data, ifMatch, ifNoneMatch } = request
+      return write(user, place, { action: 'record.upsert', needs: 'readWrite', id, request }, async (who) => {
         const { collection } = who.operation
         checkNew(collection, data, 'data', limits)
         if (ifMatch) return (await changeOne(who, request, () => data)) ?? nothingToMatch(id, place)
-        if (!collection.requireIfMatch) return createOne(who, { id, data }, 'replace')
-        // What is new needs no tag; what is there is not replaced without its own.
-        return createOne(who, { id, data }, 'error').catch((error: unknown) => {
-          throw error instanceof Problem && error.code === 'conflict' ? tagRequired(collection) : error
+        if (!collection.requireIfMatch && !ifNoneMatch) return createOne(who, { id, data }, 'replace')
+        // What is new needs no tag; what is there is replaced when the preconditions let it be.
+        return createOne(who, { id, data }, 'error').catch(async (error: unknown) => {
+          if (!(error instanceof Problem) || error.code !== 'conflict') throw error
+          return (await changeOne(who, request, () => data)) ?? Promise.reject(error)
         })
       })
     },
 
     patch(user, place, request) {
       const { id, data } = request
-      return write(user, place, { action: 'record.patch', id, request }, async (who) => {
+      return write(user, place, { action: 'record.patch', needs: 'readWrite', id, request }, async (who) => {
         checkData(data, 'data', limits)
         const { collection } = who.operation
         const change = (before: RecordData) => patched(collection, before, data, limits)
@@ -144,9 +147,10 @@ export function createRecordWrites(options: RecordWritesOptions): RecordWrites {
     },
 
     delete(user, place, request) {
-      const { id, ifMatch } = request
-      return write(user, place, { action: 'record.delete', id, request }, async ({ backend, operation }) => {
-        const permit = permitFor(operation.collection, ifMatch)
+      const { id } = request
+      const what = { action: 'record.delete', needs: 'write', id, request } as const
+      return write(user, place, what, async ({ backend, operation }) => {
+        const permit = permitFor(operation.collection, request)
         if (!(await backend.delete(operation, id, permit))) missing(id, place)
         return null
       })

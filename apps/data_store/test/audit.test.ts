@@ -60,6 +60,21 @@ describe('a write that cannot be audited', () => {
   })
 })
 
+test('what was denied has its row at once, and in no batch of reads', async () => {
+  await start({ AUDIT_BATCH_MS: '1000' })
+  const reader = await setting.as('bob', { scope: 'memory.read' })
+  const writer = await setting.as('bob', { scope: 'memory.write' })
+  await reader('delete', records('postgres', 'notes', 'a')).expect(403)
+  await writer('get', records('postgres', 'notes', 'a')).expect(403)
+  const denied = (action: string, permission: string) => {
+    return [action, 'postgres/notes/a', 'denied', { code: 'insufficient_permission', permission }]
+  }
+  expect(await audited()).toEqual([
+    denied('record.delete', 'memory.write'),
+    denied('record.read', 'memory.read'),
+  ])
+})
+
 describe('the rows of reads', () => {
   test('come later, at the end of the process at the latest, and say when it was', async () => {
     await start({ AUDIT_BATCH_MS: '1000' })

@@ -18,7 +18,7 @@ const read = (content: unknown) => {
   writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
   return createCollections({
     declarations: readDeclarations(path),
-    backends: ['postgres', 'filemaker'],
+    backends: ['postgres', 'supabase', 'filemaker'],
     undeclared: ['postgres'],
   })
 }
@@ -35,6 +35,18 @@ describe('a file of collections', () => {
     expect(collections.find('filemaker', 'notes')).toBeUndefined()
     expect(collections.list('postgres').map(({ name }) => name)).toEqual(['notes'])
   })
+
+  test.each(['My Notes', 'Notizen (ä) / 2', '#'])('may call a layout of FileMaker %j', (layout) => {
+    const collections = read(declared({ backends: ['filemaker'], filemaker: { layout } }))
+    expect(collections.find('filemaker', 'notes')?.table).toBe(layout)
+  })
+
+  test.each(['..', '.', '', ' Notes', 'Notes ', 'a\nb', '\ud800', 'x'.repeat(101)])(
+    'may not call one %j',
+    (layout) => {
+      expect(() => read(declared({ filemaker: { layout } }))).toThrow('filemaker.layout: must be the name')
+    },
+  )
 
   test('of the platform is one, for all four backends', () => {
     const [notes] = readDeclarations(collectionsFile)
@@ -61,6 +73,16 @@ describe('a file of collections', () => {
       'one backend twice',
       declared({ backends: ['postgres', 'postgres'] }),
       'notes is declared twice for postgres',
+    ],
+    [
+      'two collections in one Supabase table',
+      {
+        collections: [
+          { name: 'tasks', backends: ['supabase'], scope: 'tenant', supabase: { table: 'notes' } },
+          { name: 'notes', backends: ['supabase'] },
+        ],
+      },
+      'notes and tasks are in one Supabase table, notes',
     ],
     [
       'a permission that is none',
@@ -103,9 +125,9 @@ describe('a file of collections', () => {
     expect(readDeclarations('')).toEqual([])
   })
 
-  test('is needed for what may not be undeclared, and only backends that there are can take that', () => {
-    expect(() => loadConfig(configSchema, { UNDECLARED_COLLECTIONS: 'postgres,oracle' })).toThrow(
-      'UNDECLARED_COLLECTIONS: must be of postgres, supabase, lancedb, filemaker',
+  test.each(['supabase', 'filemaker', 'oracle'])('is needed for what is kept in %s', (backend) => {
+    expect(() => loadConfig(configSchema, { UNDECLARED_COLLECTIONS: `postgres,${backend}` })).toThrow(
+      'UNDECLARED_COLLECTIONS: must be of postgres, lancedb',
     )
   })
 })

@@ -17,7 +17,6 @@ beforeEach(async () => {
 })
 
 const one = records('filemaker', 'notes', 'a')
-const at = (action: string) => `/v1/filemaker/collections/notes/${action}`
 const notes = () => setting.fileMaker.table('notes')
 /** Alice's records as somebody sees them who works in FileMaker. */
 const kept = () =>
@@ -30,7 +29,6 @@ const createThree = () => {
   const given = ['a', 'b', 'c'].map((id) => ({ id, data: { title: id } }))
   return alice('post', `${records('filemaker')}/bulk`, { records: given }).expect(201)
 }
-const everything = { field: 'id', op: 'ne', value: '' }
 
 describe("what FileMaker's own users do", () => {
   test('members with a field of their own stand in it, line breaks and all', async () => {
@@ -228,59 +226,4 @@ test('deletions between two pages make a list skip nothing', async () => {
     'd',
     'e',
   ])
-})
-
-describe('all or none', () => {
-  test.each([
-    ['FileMaker refuses one', { kind: 'error', code: '509' }, 422],
-    ['the connection breaks before', { kind: 'drop' }, 503],
-    ['the connection breaks after one was made', { kind: 'drop', done: true }, 503],
-  ] as const)('no record is made when %s', async (_, fault, status) => {
-    setting.fileMaker.fail({ kind: 'pause', before: () => undefined }, { times: 2, on: /^POST .*records$/ })
-    setting.fileMaker.fail(fault, { on: /^POST .*records$/ })
-    const given = ['a', 'b', 'c'].map((id) => ({ id, data: {} }))
-    const { body } = await alice('post', `${records('filemaker')}/bulk`, { records: given }).expect(status)
-    expect(kept()).toStrictEqual([])
-    if (status === 422)
-      expect(body).toMatchObject({ detail: expect.stringContaining('records[2].data') as string })
-  })
-
-  test.each([
-    ['FileMaker refuses one', { kind: 'error', code: '301' }],
-    ['the connection breaks after one was changed', { kind: 'drop', done: true }],
-  ] as const)('no record is changed when %s', async (_, fault) => {
-    await createThree()
-    setting.fileMaker.fail({ kind: 'pause', before: () => undefined }, { times: 2, on: /^PATCH/ })
-    setting.fileMaker.fail(fault, { on: /^PATCH/ })
-    await alice('post', at('bulk-patch'), { filter: everything, data: { title: 'x' } }).expect(503)
-    const { body } = await alice('get', records('filemaker')).expect(200)
-    const { items } = body as { items: { data: { title: string } }[] }
-    expect(items.map(({ data }) => data.title)).toStrictEqual(['a', 'b', 'c'])
-  })
-
-  test('no record is deleted when somebody is typing in one of them', async () => {
-    await createThree()
-    const release = notes().lock(kept()[2]!.recordId)
-    await alice('post', at('bulk-delete'), { filter: everything }).expect(503)
-    release()
-    expect(kept().map(({ fieldData }) => fieldData.record_id)).toStrictEqual(['a', 'b', 'c'])
-    await alice('post', at('bulk-delete'), { filter: everything }).expect(200, { affected: 3 })
-    expect(kept()).toStrictEqual([])
-  })
-
-  test('a deletion that FileMaker does not carry out gives the record back', async () => {
-    await create({ title: 'Milk' })
-    setting.fileMaker.fail({ kind: 'error', code: '802' }, { on: /^DELETE/ })
-    await alice('delete', one).expect(503)
-    expect((await alice('get', one).expect(200)).body).toMatchObject({ data: { title: 'Milk' } })
-    expect(kept()).toHaveLength(1)
-  })
-
-  test('of many deleted ones that FileMaker keeps all the same nobody sees any', async () => {
-    await createThree()
-    setting.fileMaker.fail({ kind: 'error', code: '802' }, { times: 100, on: /^DELETE/ })
-    await alice('post', at('bulk-delete'), { filter: everything }).expect(200, { affected: 3 })
-    expect((await alice('get', records('filemaker')).expect(200)).body).toMatchObject({ items: [] })
-    await alice('get', one).expect(404)
-  })
 })

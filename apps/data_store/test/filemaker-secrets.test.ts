@@ -1,5 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +12,7 @@ import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { fileMakerEnv, fileMakerSettings } from '../src/backends/filemaker/config.ts'
 import { COLLECTIONS } from './fixtures/collections.ts'
+import { OPERATIONS } from './fixtures/every-operation.ts'
 import { startIssuer } from './fixtures/service-process.ts'
 import { records } from './setting.ts'
 
@@ -21,10 +25,12 @@ test('the password and the tokens of FileMaker stand in no answer, no log line a
     startIssuer(),
     startTraceReceiver(),
   ])
-  const fm = await startFileMaker({
-    layouts: layoutsOf(COLLECTIONS.filter(({ name }) => name === 'notes')),
-    password: PASSWORD,
-  })
+  const notes = COLLECTIONS.filter(({ name }) => name === 'notes')
+  const fm = await startFileMaker({ layouts: layoutsOf(notes), password: PASSWORD })
+  // One of them has no layout.
+  const declared = { collections: [...notes, { name: 'elsewhere', backends: ['filemaker'] }] }
+  const folder = await mkdtemp(join(tmpdir(), 'filemaker-secrets-'))
+  await writeFile(join(folder, 'collections.json'), JSON.stringify(declared))
   const child = spawn(process.execPath, ['--import', '@waybill/telemetry/register', 'src/main.ts'], {
     cwd: fileURLToPath(new URL('..', import.meta.url)),
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -33,7 +39,8 @@ test('the password and the tokens of FileMaker stand in no answer, no log line a
       ...{ AUTH_SERVICE_URL: issuer.url, AUTH_ISSUER: 'https://waybill.local' },
       ...{ DATABASE_URL: postgres.databaseUrl, DATABASE_MIGRATION_URL: postgres.migrationUrl },
       ...{ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' },
-      ...{ FILEMAKER_URL: fm.url, FILEMAKER_DATABASE: fm.database, UNDECLARED_COLLECTIONS: 'filemaker' },
+      ...{ FILEMAKER_URL: fm.url, FILEMAKER_DATABASE: fm.database },
+      COLLECTIONS_FILE: join(folder, 'collections.json'),
       ...{ FILEMAKER_USERNAME: fm.username, FILEMAKER_PASSWORD: PASSWORD, FILEMAKER_TIMEOUT_MS: '200' },
     },
   })
@@ -60,7 +67,13 @@ test('the password and the tokens of FileMaker stand in no answer, no log line a
     return response.status
   }
   const list = records('filemaker')
-  const statuses = [await ask('POST', list, { id: 'a', data: { title: 'x' } }), await ask('GET', list)]
+  const one = records('filemaker', 'notes', 'a')
+  const all = { filter: { field: 'id', op: 'ne', value: '' }, data: { title: 'y' } }
+  const bulk = '/v1/filemaker/collections/notes/bulk-'
+  const statuses = [await ask('POST', list, { id: 'a', data: { title: 'x' } }), await ask('GET', one)]
+  statuses.push(await ask('GET', `${list}?count=exact`), await ask('PATCH', one, { data: { title: 'y' } }))
+  statuses.push(await ask('POST', `${bulk}patch`, all), await ask('DELETE', one))
+  statuses.push(await ask('POST', `${bulk}delete`, { filter: all.filter }))
   for (const fault of [
     { kind: 'garbage' },
     { kind: 'drop' },
@@ -74,14 +87,19 @@ test('the password and the tokens of FileMaker stand in no answer, no log line a
   fm.expireSessions()
   fm.fail({ kind: 'error', code: '212', status: 401 }, { on: /sessions/ })
   statuses.push(await ask('GET', list), await ask('GET', '/v1/backends'), await ask('GET', '/v1/audit'))
-  expect(statuses).toStrictEqual([201, 200, 502, 503, 504, 503, 502, 502, 200, 200])
+  expect(statuses).toStrictEqual([201, 200, 200, 200, 200, 204, 200, 502, 503, 504, 503, 502, 502, 200, 200])
 
   child.kill('SIGTERM')
   await once(child, 'close')
-  const spans = JSON.stringify(receiver.store.recent(100))
+  const traces = receiver.store.recent(100)
+  const operations = traces
+    .flatMap((trace) => trace.spans.filter(({ name }) => name === 'filemaker.operation'))
+    .sort((one, other) => one.start - other.start)
+    .map(({ attributes }) => attributes['db.operation.name'])
+  expect(operations.slice(0, OPERATIONS.length)).toStrictEqual(OPERATIONS)
+  const spans = JSON.stringify(traces)
   const log = lines.join('\n') + (await errors)
   // That there is something to look through.
-  expect(spans).toContain('filemaker.operation')
   expect(log).toContain('"filemaker_code":212')
   const tokens = fm.seen.flatMap(
     ({ headers }) => /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1] ?? [],
@@ -89,6 +107,7 @@ test('the password and the tokens of FileMaker stand in no answer, no log line a
   expect(tokens.length).toBeGreaterThan(3)
   for (const secret of [...SAID, ...tokens]) expect(answers.join() + log + spans).not.toContain(secret)
   await Promise.all([fm.close(), issuer.close(), receiver.close(), postgres.close()])
+  await rm(folder, { recursive: true })
 }, 60_000)
 
 const CONFIG = { FILEMAKER_DATABASE: 'W', FILEMAKER_USERNAME: 'u', FILEMAKER_PASSWORD: 'p' }
@@ -110,6 +129,8 @@ test.each([
   'http://10.0.0.5',
   'https://fm.test/fmi',
   'https://u:p@fm.test',
+  'https://:p@fm.test',
+  'https://fm.test?x',
   'ftp://fm.test',
 ])('the password does not go to %s', (url) => {
   expect(() => settingsFrom({ ...CONFIG, FILEMAKER_URL: url })).toThrow(/FILEMAKER_URL/)

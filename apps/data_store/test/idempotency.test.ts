@@ -1,4 +1,7 @@
+import { loadConfig } from '@waybill/service-kit'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { createApp } from '../src/app.ts'
+import { configSchema } from '../src/config.ts'
 import { records, startSetting } from './setting.ts'
 import type { Client, Setting } from './setting.ts'
 
@@ -60,6 +63,40 @@ test('a key is forgotten after IDEMPOTENCY_TTL_SECONDS, asked for or not', async
   await age(3_700)
   await setting.restart()
   expect(await setting.admin('select key from idempotency_keys')).toEqual([])
+})
+
+test('data nested however deep are refused as without a key: 422, and a row in the audit', async () => {
+  const depth = 40_000
+  const body = `{"data":{"deep":${'['.repeat(depth)}${']'.repeat(depth)}}}`
+  const refused = await alice('post', path, body).set('Idempotency-Key', 'deep').expect(422)
+  expect(refused.body).toMatchObject({ detail: 'data is nested more than 32 levels deep.' })
+  const rows = await setting.admin('select outcome, details from audit order by id desc limit 1')
+  expect(rows).toMatchObject([{ outcome: 'failure', details: { code: 'unprocessable' } }])
+})
+
+test('a request leaves a key alone that another has taken meanwhile', async () => {
+  // As if the key had been forgotten, and taken again, while the first request was at work.
+  await setting.admin(`
+    create function taken_again() returns trigger language plpgsql security definer as $$
+      begin update idempotency_keys set created_at = created_at + interval '1 second'; return null; end $$;
+    create trigger taken_again after insert or update on records for each row execute function taken_again()`)
+  await send().expect(201)
+  expect(await setting.admin('select answer from idempotency_keys')).toEqual([{ answer: null }])
+  await setting.admin(`truncate idempotency_keys; create or replace function taken_again() returns trigger language plpgsql
+    security definer as $$ begin update idempotency_keys set fingerprint = 'other'; return null; end $$`)
+  await send().expect(201)
+  expect(await setting.admin('select answer from idempotency_keys')).toEqual([{ answer: null }])
+  await setting.admin('drop trigger taken_again on records; drop function taken_again')
+})
+
+test('a key that would be forgotten while its request is at work stops the start', () => {
+  const config = loadConfig(configSchema, {
+    ...{ DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c', SERVICE_SECRET: 'for tests' },
+    ...{ IDEMPOTENCY_TTL_SECONDS: '60', REQUEST_TIMEOUT_MS: '30000' },
+  })
+  expect(() => createApp(config)).toThrow(
+    'IDEMPOTENCY_TTL_SECONDS: must be longer than twice REQUEST_TIMEOUT_MS',
+  )
 })
 
 test('housekeeping sees how old keys are, and no answer', async () => {

@@ -58,10 +58,11 @@ describe('If-Match (RFC 9110 section 13.1.1)', () => {
     })
     const notes = collections.find('postgres', 'notes')!
     const strict = { ...notes, requireIfMatch: true }
-    expect(() => permitFor(strict, undefined)).toThrow(
+    const none = { ifMatch: undefined, ifNoneMatch: undefined }
+    expect(() => permitFor(strict, none)).toThrow(
       expect.objectContaining({ code: 'precondition_required' }) as Error,
     )
-    permitFor(notes, undefined)({ version: 1 })
-    permitFor(strict, readIfMatch('*'))({ version: 1 })
+    permitFor(notes, none)({ version: 1 })
+    permitFor(strict, { ...none, ifMatch: readIfMatch('*') })({ version: 1 })
   })
 })

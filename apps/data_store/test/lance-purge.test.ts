@@ -116,11 +116,28 @@ describe('after two runs of maintenance', () => {
   })
 })
 
+test('maintenance that came to its end leaves nothing to the process after it', async () => {
+  await backend.delete(alice, 'n1', () => undefined)
+  await maintain(2)
+  await tables.close()
+  await open()
+  const table = await tables.open('notes.2')
+  const before = await table.version()
+  await maintain(2)
+  expect(await table.version()).toBe(before)
+  // New rows are put in order, but nothing is written anew.
+  const update = vi.spyOn(table, 'update')
+  await backend.create(alice, [given('later', { vector: [1, 1] })], NEW)
+  await maintain(3)
+  expect(update).not.toHaveBeenCalled()
+  expect(await table.listVersions()).toHaveLength(1)
+})
+
 test('a read that was under way has a whole period to end: its files stay until the run after the next', async () => {
   const table = await tables.open('notes.2')
   const reader = await (await connect(folder)).openTable('notes.2')
   await reader.checkout(await table.version())
-  await backend.deleteMany(alice, { field: 'id', op: 'prefix', value: '' }, 200)
+  await backend.deleteMany(alice, { field: 'id', op: 'prefix', value: 'n' }, 200)
   await maintain(1)
   expect(await reader.query().limit(500).toArray()).toHaveLength(101)
   await maintain(1)

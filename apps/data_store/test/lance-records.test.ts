@@ -2,7 +2,8 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { dataStore } from '@waybill/contracts'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { BULK_CHANGE_BYTES } from '../src/backend.ts'
 import type { Backend, Operation } from '../src/backend.ts'
 import type { LanceTables } from '../src/backends/lancedb/tables.ts'
 import type { Query } from '../src/query/query.ts'
@@ -108,6 +109,28 @@ describe('each write of many records is one commit', () => {
       expect(await backend.deleteMany(alice, none, 5)).toEqual([])
     }
     expect(await commitsOf(attempts)).toBe(0)
+  })
+})
+
+describe('a deletion of many records', () => {
+  test('reads none of their data, when the filter asks for none', async () => {
+    await fill(alice)
+    const parse = vi.spyOn(JSON, 'parse')
+    const filter = { and: [{ field: 'id', op: 'prefix', value: 'n' } as const, EVEN] }
+    expect(await backend.deleteMany(alice, { field: 'id', op: 'ge', value: 'n6' }, 4)).toHaveLength(4)
+    expect(parse.mock.calls.filter(([text]) => text !== '{}')).toEqual([])
+    expect(await backend.deleteMany(alice, filter, 4)).toEqual(['n0', 'n2', 'n4'])
+    expect(parse.mock.calls.filter(([text]) => text !== '{}')).toHaveLength(6)
+    parse.mockRestore()
+  })
+
+  test('holds none of it: it takes records that are too large together to be changed', async () => {
+    const large = 'x'.repeat(BULK_CHANGE_BYTES / 8)
+    for (let n = 0; n < 9; n += 1) await backend.create(alice, [given(`l${String(n)}`, { large, n })], NEW)
+    const filter = { field: 'data.n', op: 'ge', value: 0 } as const
+    const tooMuch = { code: 'unprocessable' }
+    await expect(backend.updateMany(alice, filter, () => ({}), 9)).rejects.toMatchObject(tooMuch)
+    expect(await backend.deleteMany(alice, filter, 9)).toHaveLength(9)
   })
 })
 

@@ -1,10 +1,11 @@
 import type { dataStore } from '@waybill/contracts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { BULK_CHANGE_BYTES } from '../src/backend.ts'
 import type { StoredRecord } from '../src/backend.ts'
 import { comparePositions, matches, positionOf } from '../src/query/evaluate.ts'
 import type { Query } from '../src/query/query.ts'
-import { scanCount, scanPage, scanSelection } from '../src/query/scan.ts'
+import { scanCount, scanPage, scanProjection, scanSelection } from '../src/query/scan.ts'
 
 const record = (id: string, data: Record<string, unknown> = {}): StoredRecord => ({
   id,
@@ -108,6 +109,20 @@ test('as many records as the setting are looked at, and not one more', async () 
   await expect(
     scanSelection(source(many).batches, even, { maxRecords: 29, maxAffected: 15 }),
   ).rejects.toMatchObject(tooMany)
+})
+
+test('a selection larger than BULK_CHANGE_BYTES is refused as soon as that is known; of a projection nothing else is held', async () => {
+  const text = 'x'.repeat(BULK_CHANGE_BYTES / 4)
+  const large = many.map(({ id, data }) => record(id, { ...data, text }))
+  const limits = { maxRecords: 30, maxAffected: 30 }
+  const { batches, state } = source(large, 2)
+  await expect(scanSelection(batches, even, limits)).rejects.toMatchObject({
+    code: 'unprocessable',
+    message: expect.stringContaining(String(BULK_CHANGE_BYTES)) as string,
+  })
+  expect(state).toEqual({ given: 8, closed: true })
+  const ids = await scanProjection(source(large).batches, even, limits, ({ id }) => id)
+  expect(ids).toHaveLength(15)
 })
 
 test('a selection of more than may be affected is refused as soon as that is known', async () => {

@@ -91,6 +91,21 @@ describe('search by text', () => {
     },
   )
 
+  test('scores a word alike in all that score, by the caller’s records alone', async () => {
+    const scores = []
+    for (const backend of ['postgres', 'lancedb']) {
+      const put = (client: Client, id: string, text: string) =>
+        client('post', records(backend, collection), { id, data: { text } }).expect(201)
+      await put(alice, 'a', 'one apple')
+      await put(alice, 'b', 'an apple, an apple and an APPLE')
+      for (let n = 0; n < 9; n += 1) await put(bob, `b${String(n)}`, 'apple')
+      const found = items(await alice('post', searchPath(backend), { text: 'apple' }).expect(200))
+      expect(found.map(({ id }) => id)).toEqual(['b', 'a'])
+      scores.push(found.map(({ score }) => score.toFixed(5)))
+    }
+    expect(scores[0]).toEqual(scores[1])
+  })
+
   test('joins with search by vector; a collection without vectors says so', async () => {
     await add(alice, 'words', [0, 1, 0], { more: 'apple' })
     await add(alice, 'near', [1, 0, 0])

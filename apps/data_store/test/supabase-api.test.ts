@@ -84,6 +84,37 @@ describe('the configuration', () => {
     expect(() => createApp(loadConfig(configSchema, { ...base, SUPABASE_URL: 'https://p.supabase.co' }))).toThrow('SUPABASE_PUBLISHABLE_KEY') // prettier-ignore
   })
 
+  test.each([
+    'http://p.supabase.co',
+    'http://10.0.0.5:8000',
+    'https://user:pass@p.supabase.co',
+    'https://:pass@p.supabase.co',
+    'https://p.supabase.co/rest/v1',
+    'https://p.supabase.co?y#z',
+    'https://p.supabase.co/#',
+  ])('keys and tokens do not go to %s', (url) => {
+    const named = expect.objectContaining({
+      message: expect.stringContaining('SUPABASE_URL: must') as string,
+    })
+    expect(() => settings({ SUPABASE_URL: url, SUPABASE_PUBLISHABLE_KEY: 'x' })).toThrow(named as Error)
+  })
+
+  test.each(['/../..', '/rest/../../v1', '/.', '//v1', '/rest?x', 'rest'])(
+    '%s is no path to go to',
+    (path) => {
+      expect(() => settings({ SUPABASE_REST_PATH: path })).toThrow('SUPABASE_REST_PATH: must be a path')
+    },
+  )
+
+  test.each([
+    ['http://127.0.0.1:3000', '/', 'http://127.0.0.1:3000'],
+    ['http://[::1]:3000/', '/rest/v1/', 'http://[::1]:3000/rest/v1'],
+    ['https://p.supabase.co', '/a.b/c-d', 'https://p.supabase.co/a.b/c-d'],
+  ])('%s with %s is %s', (url, path, baseUrl) => {
+    const given = { SUPABASE_URL: url, SUPABASE_REST_PATH: path, SUPABASE_PUBLISHABLE_KEY: 'x' }
+    expect(settings(given)).toMatchObject({ baseUrl })
+  })
+
   test('takes the keys by their old names too, and shows neither', () => {
     const old = settings({
       ...{ SUPABASE_URL: 'https://p.supabase.co/', SUPABASE_ANON_KEY: 'canary-a' },

@@ -35,6 +35,8 @@ describe('what Supabase answers becomes', () => {
     ['conflict', 409, error('23505')],
     ['unprocessable', 400, error('22P05')],
     ['unprocessable', 500, error('54000')],
+    ['unprocessable', 400, error('22007')],
+    ['unprocessable', 400, error('22008')],
     ['timeout', 500, error('57014')],
     ['timeout', 504, error('PGRST003')],
     ['timeout', 504, '<html>canary</html>'],
@@ -58,6 +60,22 @@ describe('what Supabase answers becomes', () => {
     expect(problem.code).toBe(code)
     expect(JSON.stringify([problem.message, problem.extensions, stand.logged])).not.toContain('canary')
   })
+})
+
+test('a GRANT that is missing is 403, and the log says so once', async () => {
+  // Of its own, for it is only once for a table.
+  const fresh = await startSupabaseStand()
+  try {
+    await fresh.admin('revoke select on notes from authenticated')
+    const attempt = () => refused(fresh.backend.find(fresh.as('alice'), ALL))
+    expect([(await attempt()).status, (await attempt()).status]).toEqual([403, 403])
+    const warnings = fresh.logged.filter((line) => line.includes('42501'))
+    expect(warnings.map((line) => JSON.parse(line) as object)).toEqual([
+      expect.objectContaining({ path: 'notes', msg: expect.stringContaining('collections.sql') as string }),
+    ])
+  } finally {
+    await fresh.close()
+  }
 })
 
 test('a token that is not believed is replaced once, and the call made again', async () => {

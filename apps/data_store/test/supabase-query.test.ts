@@ -172,7 +172,17 @@ describe('a query on PostgREST', () => {
     }
   })
 
-  test('knows how many the planner expects, which are all before there are statistics', async () => {
-    expect(await stand.backend.count(stand.as('alice'), undefined, 'planned')).toBeGreaterThan(0)
+  test('a planned count is counted, to PLANNED_COUNT_CEILING, and what others have written does not change it', async () => {
+    const operation = stand.as('erin')
+    const some = (count: number, from: number) =>
+      Array.from({ length: count }, (_, n) => ({ id: `e${String(from + n)}`, data: {}, name: 'data' }))
+    const once = { includeVector: false, onConflict: 'error' } as const
+    const planned = () => stand.backend.count(operation, { field: 'id', op: 'ge', value: 'e' }, 'planned')
+    await stand.backend.create(operation, some(3, 0), once)
+    await stand.backend.create(stand.as('mallory'), some(500, 0), once)
+    stand.as('erin')
+    expect(await planned()).toBe(3)
+    await stand.backend.create(operation, some(1_000, 3), once)
+    expect(await planned()).toBe(1_000)
   })
 })

@@ -34,6 +34,7 @@ export interface SupabaseStand {
 export interface StandOptions {
   secretKey?: boolean
   maxScanned?: number
+  maxAnswerBytes?: number
   /** Without the recorder between. */
   direct?: boolean
 }
@@ -50,7 +51,10 @@ export async function startSupabaseStand(options: StandOptions = {}): Promise<Su
   await admin.connect()
   const client = createHttpClient({
     service: 'data_store',
-    config: z.object(clientEnv).parse({ SERVICE_SECRET: 'for tests', CLIENT_TIMEOUT_MS: '5000' }),
+    config: z.object(clientEnv).parse({
+      ...{ SERVICE_SECRET: 'for tests', CLIENT_TIMEOUT_MS: '5000' },
+      ...(options.maxAnswerBytes && { CLIENT_MAX_ANSWER_BYTES: String(options.maxAnswerBytes) }),
+    }),
   })
   const token = async (subject: string, claims: object = {}) => {
     const grant = {

@@ -89,6 +89,22 @@ const faults: [RowSecurityRule, string, string, string][] = [
     'drop policy planted on notes',
     'public.notes.planted',
   ],
+  ...[
+    `${CLAIM} is not null`,
+    `owner <> ${CLAIM}`,
+    `not (owner = ${CLAIM})`,
+    `owner = coalesce(${CLAIM}, owner)`,
+    `coalesce(${CLAIM}, 'x') <> ''`,
+    `coalesce(${CLAIM}, 'x') = 'x'`,
+    `${CLAIM} = 'x'`,
+    `owner is not distinct from ${CLAIM}`,
+    `case when ${CLAIM} is null then true else owner = ${CLAIM} end`,
+  ].map((condition): (typeof faults)[number] => [
+    'open-policy',
+    policy(condition),
+    'drop policy planted on notes',
+    'public.notes.planted',
+  ]),
   [
     'policy-not-computed-once',
     policy("owner = current_setting('waybill.user_id', true)"),

@@ -29,6 +29,13 @@ export class DownstreamError extends Problem {
   }
 }
 
+/** An answer of more than CLIENT_MAX_ANSWER_BYTES, which was not read to its end: asking for less may help. */
+export class AnswerTooLongError extends DownstreamError {
+  constructor(call: CallName, maxBytes: number) {
+    super('upstream_failed', `${call.service} answered with more than ${String(maxBytes)} bytes.`, call)
+  }
+}
+
 /** No answer: 503 where the neighbour cannot be reached, 504 where it is too slow. */
 export function fromWireError(error: WireError, call: CallName): DownstreamError {
   switch (error.reason) {

@@ -38,7 +38,7 @@ export interface ExternalClient {
   /**
    * As `send`, with the whole answer: JSON, text where it is none, undefined where it is empty. `timeoutMs` is until its end,
    * and never longer than the caller waits.
-   * @throws DownstreamError also for an answer that breaks off or is longer than CLIENT_MAX_ANSWER_BYTES
+   * @throws DownstreamError also for an answer that breaks off, AnswerTooLongError for one of more than CLIENT_MAX_ANSWER_BYTES
    */
   call(request: ExternalRequest): Promise<ExternalAnswer>
   close(): void

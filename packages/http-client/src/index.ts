@@ -1,6 +1,6 @@
 export { clientEnv } from './client-env.ts'
 export type { ClientConfig } from './client-env.ts'
-export { DownstreamError } from './downstream-error.ts'
+export { AnswerTooLongError, DownstreamError } from './downstream-error.ts'
 export type { ExternalAnswer, ExternalClient } from './external-client.ts'
 export { createHttpClient } from './http-client.ts'
 export type { HttpClient } from './http-client.ts'

@@ -1,11 +1,11 @@
-import { DownstreamError, fromWireError } from './downstream-error.ts'
+import { AnswerTooLongError, fromWireError } from './downstream-error.ts'
 import type { CallName } from './downstream-error.ts'
 import type { WireResponse } from './transport.ts'
 import { WireError } from './wire-error.ts'
 
 /**
  * The whole body as JSON, or as text when it is none; undefined when it is empty.
- * @throws DownstreamError upstream_failed when there are more than `maxBytes` of it; the rest is not read
+ * @throws AnswerTooLongError when there are more than `maxBytes` of it; the rest is not read
  */
 export async function readJson(response: WireResponse, call: CallName, maxBytes: number): Promise<unknown> {
   const bytes = await readAtMost(response, call, maxBytes)
@@ -34,9 +34,5 @@ async function readAtMost({ body }: WireResponse, call: CallName, maxBytes: numb
     throw fromWireError(cause, call)
   }
   if (length <= maxBytes) return Buffer.concat(chunks)
-  throw new DownstreamError(
-    'upstream_failed',
-    `${call.service} answered with more than ${String(maxBytes)} bytes.`,
-    call,
-  )
+  throw new AnswerTooLongError(call, maxBytes)
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { AnswerTooLongError } from '../src/index.ts'
 import type { ExternalClient, HttpClient } from '../src/index.ts'
 import { client, issuer, recorder, serving, thrown } from './stand.ts'
 import type { Issuer, Recorder } from './stand.ts'
@@ -50,7 +51,11 @@ describe('a call to a backend outside', () => {
     const context = { deadline: Date.now() + 100 }
     expect(await thrown(serving(call, context))).toMatchObject({ code: 'timeout' })
     answer = (_request, res) => res.end('x'.repeat(1_025))
-    expect(await thrown(call())).toMatchObject({ code: 'upstream_failed' })
+    const tooLong = await thrown(call())
+    expect([tooLong instanceof AnswerTooLongError, tooLong]).toMatchObject([
+      true,
+      { code: 'upstream_failed' },
+    ])
     answer = (_request, res) => {
       res.write('x')
       res.socket?.destroy()

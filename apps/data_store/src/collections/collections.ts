@@ -21,7 +21,10 @@ interface CollectionsOptions {
   undeclared: readonly string[]
 }
 
-/** @throws ConfigError naming a collection that is declared twice, for no backend that there is, or with a schema that is none */
+/**
+ * @throws ConfigError naming a collection that is declared twice, for no backend that there is, in the table of another, or with a
+ *   schema that is none
+ */
 export function createCollections(options: CollectionsOptions): Collections {
   const { declarations, backends, undeclared } = options
   const declared = new Map<string, Map<string, Collection>>(backends.map((backend) => [backend, new Map()]))
@@ -31,7 +34,9 @@ export function createCollections(options: CollectionsOptions): Collections {
       const there = declared.get(backend)
       if (!there) throw wrong(`${name}: there is no backend ${backend}; there is ${backends.join(', ')}`)
       if (there.has(name)) throw wrong(`${name} is declared twice for ${backend}`)
-      there.set(name, collectionOf(declaration, backend))
+      const collection = collectionOf(declaration, backend)
+      if (backend === 'supabase') refuseSharedTable(collection, there.values())
+      there.set(name, collection)
     }
   }
   return {
@@ -67,6 +72,12 @@ function collectionOf(declaration: Declaration, backend: string): Collection {
     table: table ?? name,
     fields: filemaker.fields,
   }
+}
+
+/** Two collections in one table would be one, with the scope of whichever made it. */
+function refuseSharedTable({ name, table }: Collection, others: Iterable<Collection>): void {
+  const other = [...others].find((one) => one.table === table)
+  if (other) throw wrong(`${name} and ${other.name} are in one Supabase table, ${table}`)
 }
 
 function byDefault(backend: string, name: string): Collection {

@@ -6,6 +6,10 @@ import { z } from 'zod'
 const PERMISSION = /^[a-z][a-z0-9_-]*(\.[a-z][a-z0-9_-]*)*$/
 const permission = z.string().regex(PERMISSION, 'must be a permission, such as memory.read')
 const storedName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/, 'must be a plain name')
+/** Whatever a layout may be called (Claris: at most 100 characters) that can stand in a path. */
+const layoutName = z
+  .string()
+  .regex(/^(?!\.{1,2}$)(?!\s)[^\p{Cc}\p{Cs}]{1,100}(?<!\s)$/u, 'must be the name of a layout')
 
 /** What everybody may expect of a collection about which nothing else is said. */
 export const DEFAULTS = {
@@ -28,7 +32,7 @@ const declaration = z.strictObject({
   supabase: z.strictObject({ table: storedName.optional() }).default({}),
   filemaker: z
     .strictObject({
-      layout: storedName.optional(),
+      layout: layoutName.optional(),
       fields: z.record(z.string().min(1), storedName).default({}),
     })
     .default({ fields: {} }),

@@ -6,6 +6,7 @@ import { digestOf } from '../digest.ts'
 import { isStorableText } from '../record-data.ts'
 import { positionOf } from './evaluate.ts'
 import type { Position, SortKey, SortValue } from './query.ts'
+import { isTime } from './time.ts'
 
 /** What a page is a page of. */
 export interface Asked {
@@ -71,7 +72,7 @@ function parsed(cursor: string): unknown[] {
 const text = z.string().refine(isStorableText)
 const id = z.tuple([z.literal(1), dataStore.recordId])
 const version = z.tuple([z.literal(0), z.int32().positive()])
-const time = z.tuple([z.literal(1), z.iso.datetime({ precision: 3 })])
+const time = z.tuple([z.literal(1), z.string().refine(isTime)])
 const any = z.union([
   z.tuple([z.literal(0), z.number()]),
   z.tuple([z.literal(1), text]),

@@ -1,6 +1,6 @@
 import type { dataStore } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
-import { tooManyAffected } from '../backend.ts'
+import { BULK_CHANGE_BYTES, tooManyAffected, tooMuchAffected } from '../backend.ts'
 import type { StoredRecord } from '../backend.ts'
 import { comparePositions, matches, positionOf } from './evaluate.ts'
 import type { Position, Query } from './query.ts'
@@ -73,17 +73,32 @@ export async function scanCount(
 
 /**
  * Every record that the filter lets through: what a bulk write is to change.
- * @throws Problem `conflict` by tooManyAffected() when there are more than `maxAffected`, else as scanPage
+ * @throws Problem `conflict` by tooManyAffected() when there are more than `maxAffected`, `unprocessable` by tooMuchAffected() when
+ *   their data are larger together than BULK_CHANGE_BYTES, else as scanPage
  */
 export async function scanSelection<R extends StoredRecord>(
   batches: Batches<R>,
   filter: dataStore.Filter,
-  { maxAffected, ...limits }: ScanLimits & { maxAffected: number },
+  limits: ScanLimits & { maxAffected: number },
 ): Promise<R[]> {
-  const found: R[] = []
+  let bytes = 0
+  return scanProjection(batches, filter, limits, (record) => {
+    bytes += Buffer.byteLength(JSON.stringify(record.data))
+    return bytes > BULK_CHANGE_BYTES ? tooMuchAffected() : record
+  })
+}
+
+/** As scanSelection, of each record only what `project` makes of it: what is to be deleted need not be held whole. */
+export async function scanProjection<R extends StoredRecord, P>(
+  batches: Batches<R>,
+  filter: dataStore.Filter,
+  { maxAffected, ...limits }: ScanLimits & { maxAffected: number },
+  project: (record: R) => P,
+): Promise<P[]> {
+  const found: P[] = []
   for await (const record of matching(batches, filter, limits)) {
     if (found.length === maxAffected) tooManyAffected(maxAffected)
-    found.push(record)
+    found.push(project(record))
   }
   return found
 }

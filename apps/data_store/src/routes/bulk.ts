@@ -2,7 +2,7 @@ import { dataStore } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import type { Records } from '../records.ts'
-import { writer } from './collection-user.ts'
+import { changer, writer } from './collection-user.ts'
 import { answer, IDEMPOTENCY_KEY, REPLAYED, repeatableOf } from './written.ts'
 
 const BULK = {
@@ -37,6 +37,7 @@ export function bulkRoutes(records: Records, limits: { bulkBodyBytes: number }):
     }),
     route(dataStore.patchRecords, {
       ...BULK,
+      auth: changer,
       handle: async ({ params, body, principal, req }) => {
         const { filter, data, max_affected: maxAffected } = body
         const request = { filter, data, maxAffected, repeatable: repeatableOf(req, body) }
@@ -46,6 +47,7 @@ export function bulkRoutes(records: Records, limits: { bulkBodyBytes: number }):
     }),
     route(dataStore.deleteRecords, {
       ...BULK,
+      auth: changer,
       handle: async ({ params, body, principal, req }) => {
         const { filter, max_affected: maxAffected } = body
         const request = { filter, maxAffected, repeatable: repeatableOf(req, body) }

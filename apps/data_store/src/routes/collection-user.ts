@@ -8,3 +8,5 @@ function collectionUser(usual: string): Guard<UserPrincipal> {
 
 export const reader = collectionUser('memory.read')
 export const writer = collectionUser('memory.write')
+/** For what tells by its answer, or by its filter, what is there. */
+export const changer = collectionUser('memory.read and memory.write')

@@ -1,13 +1,17 @@
 import { dataStore } from '@waybill/contracts'
-import { reply, route } from '@waybill/service-kit'
+import { refuseInexactIntegers, reply, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import { etagOf, readIfMatch } from '../if-match.ts'
+import type { Request } from 'express'
+import { etagOf, readIfMatch, readIfNoneMatch } from '../if-match.ts'
+import type { Preconditions } from '../if-match.ts'
 import type { Records } from '../records.ts'
-import { reader, writer } from './collection-user.ts'
+import { changer, reader, writer } from './collection-user.ts'
 import { answer, answerRecord, IDEMPOTENCY_KEY, REPLAYED, repeatableOf } from './written.ts'
 
-const IF_MATCH = {
+const PRECONDITIONS = {
   'If-Match': 'The ETag that the record must have still, several of them, or * (RFC 9110 section 13.1.1)',
+  'If-None-Match':
+    '*: only if there is no such record; ETags: only if it has none of them (RFC 9110 section 13.1.2)',
 }
 const CONDITIONAL = ['precondition_failed', 'precondition_required'] as const
 const ANY = ['bad_request', 'insufficient_permission', 'not_found', 'not_implemented'] as const
@@ -15,11 +19,11 @@ const WRITE = [...ANY, 'forbidden', 'conflict', 'unprocessable'] as const
 
 /** What the ways to change a record have in common. */
 const CHANGE = {
-  auth: writer,
+  auth: changer,
   exactIntegers: true,
   problems: [...WRITE, ...CONDITIONAL, 'payload_too_large'],
   describes: {
-    requestHeaders: { ...IF_MATCH, ...IDEMPOTENCY_KEY },
+    requestHeaders: { ...PRECONDITIONS, ...IDEMPOTENCY_KEY },
     headers: { ETag: 'The new version', ...REPLAYED },
   },
 } as const
@@ -44,11 +48,15 @@ export function recordRoutes(records: Records): Route[] {
     route(dataStore.listRecords, {
       auth: reader,
       problems: [...ANY, 'unprocessable'],
-      handle: ({ params, query: { include_vector, ...page }, principal }) =>
-        records.query(principal, params, { ...page, includeVector: include_vector === 'true' }),
+      handle: ({ params, query: { include_vector, ...page }, principal, req }) => {
+        const { filter } = req.query
+        if (typeof filter === 'string') refuseInexactIntegers(Buffer.from(filter))
+        return records.query(principal, params, { ...page, includeVector: include_vector === 'true' })
+      },
     }),
     route(dataStore.queryRecords, {
       auth: reader,
+      exactIntegers: true,
       problems: [...ANY, 'unprocessable'],
       handle: ({ params, body: { include_vector: includeVector, ...page }, principal }) =>
         records.query(principal, params, { ...page, includeVector }),
@@ -64,8 +72,12 @@ export function recordRoutes(records: Records): Route[] {
     route(dataStore.replaceRecord, {
       ...CHANGE,
       handle: async ({ params, query, body, principal, req }) => {
-        const ifMatch = readIfMatch(req.get('If-Match'))
-        const request = { ...body, id: params.id, ifMatch, repeatable: repeatableOf(req, body) }
+        const request = {
+          ...body,
+          id: params.id,
+          ...preconditionsOf(req),
+          repeatable: repeatableOf(req, body),
+        }
         if (query.upsert === 'false') {
           return answerRecord(200, await records.replace(principal, params, request))
         }
@@ -77,22 +89,33 @@ export function recordRoutes(records: Records): Route[] {
     route(dataStore.patchRecord, {
       ...CHANGE,
       handle: async ({ params, body, principal, req }) => {
-        const ifMatch = readIfMatch(req.get('If-Match'))
-        const request = { ...body, id: params.id, ifMatch, repeatable: repeatableOf(req, body) }
+        const request = {
+          ...body,
+          id: params.id,
+          ...preconditionsOf(req),
+          repeatable: repeatableOf(req, body),
+        }
         return answerRecord(200, await records.patch(principal, params, request))
       },
     }),
     route(dataStore.deleteRecord, {
       auth: writer,
       problems: [...WRITE, ...CONDITIONAL],
-      describes: { requestHeaders: { ...IF_MATCH, ...IDEMPOTENCY_KEY }, headers: REPLAYED },
+      describes: { requestHeaders: { ...PRECONDITIONS, ...IDEMPOTENCY_KEY }, headers: REPLAYED },
       handle: async ({ params, principal, req }) => {
-        const ifMatch = readIfMatch(req.get('If-Match'))
-        const request = { id: params.id, ifMatch, repeatable: repeatableOf(req) }
+        const request = { id: params.id, ...preconditionsOf(req), repeatable: repeatableOf(req) }
         return answer(204, await records.delete(principal, params, request))
       },
     }),
   ]
+}
+
+/** @throws Problem `bad_request` */
+function preconditionsOf(req: Request): Preconditions {
+  return {
+    ifMatch: readIfMatch(req.get('If-Match')),
+    ifNoneMatch: readIfNoneMatch(req.get('If-None-Match')),
+  }
 }
 
 function pathOf({ backend, collection }: { backend: string; collection: string }, id: string): string {

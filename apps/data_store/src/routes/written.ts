@@ -23,7 +23,8 @@ export function repeatableOf(req: Request, body: unknown = null): Repeatable | u
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new Problem('bad_request', 'Idempotency-Key: must be 1 to 255 visible ASCII characters.')
   }
-  return { key, asked: [req.method, req.originalUrl, req.get('If-Match') ?? null, body] }
+  const conditions = ['If-Match', 'If-None-Match'].map((name) => req.get(name) ?? null)
+  return { key, asked: [req.method, req.originalUrl, ...conditions, body] }
 }
 
 /** The answer with one record. */

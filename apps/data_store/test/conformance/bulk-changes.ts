@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { MAX_RECORDS } from './bulk.ts'
 import type { Stage } from './stage.ts'
 
 /** Records are changed and deleted by a filter, all of them or none. */
@@ -53,6 +54,26 @@ export function bulkChangeCases(stage: Stage): void {
     await patch({ filter: red, data: { n: 2 }, max_affected: 3 }).expect(200)
     await remove({ filter: red, max_affected: 3 }).expect(200)
     expect(await stage.kept()).toEqual(['d'])
+  })
+
+  test('max_affected above BULK_MAX_RECORDS is 422 that names it, and unless said it is no more than that', async () => {
+    const records = Array.from({ length: MAX_RECORDS }, (_, n) => ({ data: { colour: 'red', n } }))
+    await stage.alice('post', `${stage.path()}/bulk`, { records }).expect(201)
+    for (const act of [patch, remove]) {
+      const refused = await act({
+        filter: red,
+        max_affected: MAX_RECORDS + 1,
+        ...(act === patch && { data: {} }),
+      })
+      expect([refused.status, (refused.body as { detail: string }).detail]).toEqual([
+        422,
+        'max_affected is 21; 20 is the most of one request (BULK_MAX_RECORDS).',
+      ])
+    }
+    await stage.create({ colour: 'red' })
+    await remove({ filter: red }).expect(409)
+    await stage.alice('delete', stage.path('a')).expect(204)
+    expect((await remove({ filter: red }).expect(200)).body).toEqual({ affected: MAX_RECORDS })
   })
 
   test('none is changed when what one of them would become is too much, or not as the schema has it', async () => {

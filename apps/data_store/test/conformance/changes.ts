@@ -112,6 +112,38 @@ export function changeCases(stage: Stage): void {
     })
   })
 
+  describe('If-None-Match (RFC 9110 section 13.1.2)', () => {
+    test.each(WRITES)(
+      '%s with * is 412 where there is such a record, and 404 where there is none',
+      async (method) => {
+        await write(stage.alice, method).set('If-None-Match', '*').expect(404)
+        const created = await stage.create({ n: 1 })
+        const refused = await write(stage.alice, method, { n: 2 }).set('If-None-Match', '*').expect(412)
+        expect(refused.body).toMatchObject({ code: 'precondition_failed' })
+        await write(stage.bob, method).set('If-None-Match', '*').expect(404)
+        for (const condition of ['"1"', 'W/"1"', '"7", "1"']) {
+          await write(stage.alice, method).set('If-None-Match', condition).expect(412)
+        }
+        await write(stage.alice, method).set('If-None-Match', '1').expect(400)
+        expect(await stage.stored()).toEqual(created)
+        const other = write(stage.alice, method).set('If-None-Match', '"2"')
+        await other.expect(method === 'delete' ? 204 : 200)
+      },
+    )
+
+    test.each(['notes', 'strict'])(
+      'an upsert in %s with * makes what is new, and replaces nothing',
+      async (name) => {
+        const upsert = (data: object) =>
+          stage.alice('put', `${stage.at(name, 'u')}?upsert=true`, { data }).set('If-None-Match', '*')
+        const answers = await Promise.all(Array.from({ length: 5 }, (_, n) => upsert({ n })))
+        expect(answers.map(({ status }) => status).sort()).toEqual([201, 412, 412, 412, 412])
+        const { body } = await stage.alice('get', stage.at(name, 'u')).expect(200)
+        expect(body).toEqual(answers.find(({ status }) => status === 201)?.body)
+      },
+    )
+  })
+
   describe('PUT ?upsert=true', () => {
     const upsert = (data: object, id = 'a', client = stage.alice) =>
       client('put', `${at(id)}?upsert=true`, { data })

@@ -172,6 +172,29 @@ export function ownerCases(stage: Stage): void {
     })
   })
 
+  test('who may write and not read learns nothing of what is there by writing', async () => {
+    await stage.create({ secret: 1 })
+    const blind = await stage.as('alice', { scope: 'memory.write' })
+    const filter = { field: 'data.secret', op: 'eq', value: 1 }
+    const telling = [
+      blind('put', path('a'), { data: {} }),
+      blind('put', `${path('a')}?upsert=true`, { data: {} }),
+      blind('patch', path('a'), { data: {} }),
+      blind('post', `${path()}/bulk`, { records: [{ id: 'a', data: {} }], on_conflict: 'replace' }),
+      blind('post', stage.action('bulk-patch'), { filter, data: {} }),
+      blind('post', stage.action('bulk-delete'), { filter }),
+    ]
+    for (const write of telling) {
+      const { body } = await write.expect(403)
+      expect(body).toMatchObject({ code: 'insufficient_permission', permission: 'memory.read' })
+      expect(JSON.stringify(body)).not.toContain('secret')
+    }
+    expect(await stage.stored()).toMatchObject({ version: 1, data: { secret: 1 } })
+    await blind('post', path(), { id: 'b', data: {} }).expect(201)
+    await blind('post', `${path()}/bulk`, { records: [{ data: {} }] }).expect(201)
+    await blind('delete', path('a')).expect(204)
+  })
+
   test('what the collection asks is what one must be allowed to do, and the answer names it', async () => {
     const at = stage.at('guarded')
     const reader = await stage.as('alice', { scope: 'memory.read memory.write stats.read' })

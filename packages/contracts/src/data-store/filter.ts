@@ -21,6 +21,8 @@ export type Comparison =
 
 /** The deepest that and, or and not may stand in each other. */
 export const FILTER_MAX_DEPTH = 8
+/** As far as a `planned` count counts. */
+export const PLANNED_COUNT_CEILING = 1_000
 /** The most comparisons that a data_store can be set to take (FILTER_MAX_CONDITIONS). */
 export const FILTER_CEILING = 1_000
 
@@ -115,7 +117,8 @@ export const orderTerm = z
   )
 
 /**
- * `none`: not counted. `planned`: what the database's planner expects, where there is one. `exact`: counted. Always of all that
- * the filter lets through, whatever the page.
+ * `none`: not counted. `planned`: counted up to PLANNED_COUNT_CEILING, which then says "that many or more". `exact`: counted. Always of
+ * the owner's own records that the filter lets through, whatever the page. Never a planner's estimate: its statistics are of
+ * everybody's records.
  */
 export const countMode = z.enum(['none', 'planned', 'exact'])

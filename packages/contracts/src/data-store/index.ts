@@ -6,7 +6,15 @@
 export { auditedResource, auditRow, listAudit } from './audit.ts'
 export type { AuditRow } from './audit.ts'
 export { backend, collection, listBackends, ownerScope } from './backends.ts'
-export { countMode, FILTER_CEILING, FILTER_MAX_DEPTH, fieldName, filter, orderTerm } from './filter.ts'
+export {
+  countMode,
+  FILTER_CEILING,
+  FILTER_MAX_DEPTH,
+  fieldName,
+  filter,
+  orderTerm,
+  PLANNED_COUNT_CEILING,
+} from './filter.ts'
 export type { Comparison, Filter, Scalar } from './filter.ts'
 export { backendName, collectionName, recordId } from './names.ts'
 export { record } from './record.ts'

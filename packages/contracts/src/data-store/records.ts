@@ -11,7 +11,7 @@ const owner = z.string().min(1).max(256).optional()
 const newRecord = z.strictObject({ id: recordId.optional(), data: recordData, owner })
 const changedData = z.strictObject({ data: recordData, owner })
 
-/** The most records that a data_store can be set to take in one request (BULK_MAX_RECORDS). */
+/** The most records that a data_store can be set to create, change or delete by one request (BULK_MAX_RECORDS). */
 export const BULK_CEILING = 10_000
 
 export const createRecord = endpoint({
@@ -171,8 +171,11 @@ export const deleteRecord = endpoint({
   permission: 'memory.write',
 })
 
-/** More than this many, and nothing is changed (409): a slip in the filter does not touch everything. */
-const maxAffected = z.int().min(1).max(BULK_CEILING).default(100)
+/**
+ * More than this many, and nothing is changed (409): a slip in the filter does not touch everything. 100 unless said, or
+ * BULK_MAX_RECORDS where that is less; more than BULK_MAX_RECORDS is 422.
+ */
+const maxAffected = z.int().min(1).max(BULK_CEILING).optional()
 const affected = z.object({ affected: z.int() })
 
 export const patchRecords = endpoint({

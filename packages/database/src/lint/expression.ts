@@ -26,18 +26,49 @@ export function withoutSubselects(text: string, ownFunctions: readonly string[])
   return rest
 }
 
-/** Whether a condition is never true but by a claim: in each branch of an OR, and in one of an AND. */
-export function readsClaim(text: string, ownFunctions: readonly string[]): boolean {
-  return reads(withoutSubselects(text, ownFunctions), ownFunctions)
+/**
+ * Whether a condition is never true but by a claim: in each branch of an OR, and in one of an AND, a claim equals something of
+ * the row (or is one of an array of it), overlaps an array, or a table has a row for it. That a claim is there, or differs, or what
+ * it is when it is not there, binds nobody.
+ */
+export function bindsClaim(text: string, ownFunctions: readonly string[]): boolean {
+  return binds(withoutSubselects(text, ownFunctions), ownFunctions)
 }
 
-function reads(text: string, ownFunctions: readonly string[]): boolean {
+function binds(text: string, ownFunctions: readonly string[]): boolean {
   const inner = stripped(text)
   const either = split(inner, ' OR ')
-  if (either.length > 1) return either.every((part) => reads(part, ownFunctions))
+  if (either.length > 1) return either.every((part) => binds(part, ownFunctions))
   const all = split(inner, ' AND ')
-  if (all.length > 1) return all.some((part) => reads(part, ownFunctions))
-  return inner.includes(CLAIM) || inner.includes('current_setting(') || calls(inner, ownFunctions)
+  if (all.length > 1) return all.some((part) => binds(part, ownFunctions))
+  if (inner === `EXISTS ${CLAIM}`) return true
+  const overlapping = split(inner, ' && ')
+  if (overlapping.length === 2) return overlapping.some((side) => isClaim(side, ownFunctions))
+  const [left = '', right = '', ...more] = split(inner, ' = ')
+  return (
+    more.length === 0 &&
+    ((isClaim(left, ownFunctions) && isOfRow(right)) || (isClaim(right, ownFunctions) && isOfRow(left)))
+  )
+}
+
+/** A claim as it is, cast or not, or any of an array of it: with something else for one that is missing it would be no claim. */
+function isClaim(side: string, ownFunctions: readonly string[]): boolean {
+  const bare = bareOf(side.replace(/^ANY (?=\()/, ''))
+  if (bare === CLAIM) return true
+  return (bare.includes('current_setting(') || calls(bare, ownFunctions)) && !/\b(COALESCE|CASE)\b/.test(bare)
+}
+
+/** Names something that is not a text, a number or a claim: a column. */
+function isOfRow(side: string): boolean {
+  const rest = side.replace(/'(?:[^']|'')*'/g, '').replace(/::[\w ]+(\[\])?/g, '')
+  return !rest.includes(CLAIM) && /[a-z_]/.test(rest.replace(/\b(true|false|null)\b/gi, ''))
+}
+
+/** Without the parentheses and casts around all of it. */
+function bareOf(side: string): string {
+  const inner = stripped(side)
+  const [, cast] = /^(.*)::[\w ]+(?:\[\])?$/.exec(inner) ?? []
+  return cast === undefined ? inner : bareOf(cast)
 }
 
 /** The columns, or expressions, that a condition compares with claims for equality. */

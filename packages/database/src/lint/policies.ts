@@ -1,5 +1,5 @@
 import type { Catalog, Command, Policy, Relation } from './catalog.ts'
-import { claimOperands, readsClaim, withoutSubselects } from './expression.ts'
+import { claimOperands, bindsClaim, withoutSubselects } from './expression.ts'
 import type { RowSecurityFinding } from './row-security.ts'
 
 const COMMANDS: Command[] = ['select', 'insert', 'update', 'delete']
@@ -52,7 +52,7 @@ function findingsOf(policy: Policy, table: Relation, ownFunctions: readonly stri
 
   for (const { name, text } of parts) {
     // The service's own role sees what is its own; requests see what a claim lets them.
-    if (policy.forUser && !readsClaim(text, ownFunctions)) {
+    if (policy.forUser && !bindsClaim(text, ownFunctions)) {
       findings.push({
         rule: 'open-policy',
         object,

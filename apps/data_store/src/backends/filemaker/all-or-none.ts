@@ -1,4 +1,4 @@
-import { outliveRequest, requestContext } from '@waybill/service-kit'
+import { outliveRequest, Problem, requestContext } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
 
 /**
@@ -18,8 +18,8 @@ const CALLS_TO_UNDO = 3
 
 /**
  * Several writes to a store that has no transactions: when one fails, or the client has gone before the next, those before it are
- * taken back, the last one first. A step that has begun is not cut off. What cannot be taken back is logged; after a crash
- * the intent in the audit is what remains.
+ * taken back, the last one first. A step that has begun is not cut off. After a crash the intent in the audit is what remains.
+ * @throws Problem `upstream_failed`, instead of what `work` has thrown, when something could not be taken back
  */
 export async function allOrNone<T>(
   { timeoutMs, log }: StepOptions,
@@ -34,11 +34,20 @@ export async function allOrNone<T>(
   try {
     return await work(step)
   } catch (error) {
+    const left: unknown[] = []
     for (const undo of undone.reverse()) {
       await outliveRequest(CALLS_TO_UNDO * timeoutMs, undo).catch((reason: unknown) => {
+        left.push(reason)
         log.error({ err: reason }, 'a step of a write that failed could not be taken back')
       })
     }
-    throw error
+    throw left.length > 0 ? halfDone(error) : error
   }
+}
+
+/** No refusal: whoever is told a refusal may take it that nothing was done. */
+function halfDone(cause: unknown): Problem {
+  const detail =
+    'FileMaker failed half way, and what was done could not be taken back: look what is there before asking again.'
+  return new Problem('upstream_failed', detail, { cause })
 }

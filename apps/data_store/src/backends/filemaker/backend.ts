@@ -1,17 +1,15 @@
-import type { dataStore } from '@waybill/contracts'
 import { outliveRequest, Problem, requestContext } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
-import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { taken } from '../../backend.ts'
 import type { Backend, Operation, StoredRecord } from '../../backend.ts'
-import { scanCount, scanPage, scanSelection } from '../../query/scan.ts'
+import { scanCount, scanPage, scanProjection, scanSelection } from '../../query/scan.ts'
 import type { Lock } from '../lock.ts'
 import { allOrNone } from './all-or-none.ts'
 import type { Step } from './all-or-none.ts'
 import type { DataApi } from './data-api.ts'
 import { CODE, FileMakerFault, hasCode } from './fault.ts'
-import { ownerKey, withoutKept } from './row.ts'
-import type { KeptRecord } from './row.ts'
+import { deletable, ownerKey, withoutKept } from './row.ts'
+import type { Deletable, KeptRecord } from './row.ts'
 import { idsIn, recordsOf } from './source.ts'
 import type { PageSizes } from './source.ts'
 import { createWrites } from './writes.ts'
@@ -49,26 +47,24 @@ export function createFileMakerBackend(options: FileMakerBackendOptions): Backen
   }
 
   /** As the only writer of this process, all or none, and from the start again when somebody else was faster. */
-  async function write<T>(name: string, operation: Operation, work: (step: Step) => Promise<T>): Promise<T> {
+  async function write<T>(operation: Operation, work: (step: Step) => Promise<T>): Promise<T> {
     const key = `${operation.collection.table}\n${ownerKey(operation)}`
-    return traced(name, operation, () =>
-      lock(key, async () => {
-        for (let attempt = 1; ; attempt += 1) {
-          requestContext()?.signal.throwIfAborted()
-          try {
-            return await allOrNone({ timeoutMs, log }, work)
-          } catch (error) {
-            const late = hasCode(error, CODE.changed, CODE.recordMissing)
-            if (!late) throw error
-            if (attempt === ATTEMPTS) throw new FileMakerFault(CODE.changed)
-          }
+    return lock(key, async () => {
+      for (let attempt = 1; ; attempt += 1) {
+        requestContext()?.signal.throwIfAborted()
+        try {
+          return await allOrNone({ timeoutMs, log }, work)
+        } catch (error) {
+          const late = hasCode(error, CODE.changed, CODE.recordMissing)
+          if (!late) throw error
+          if (attempt === ATTEMPTS) throw new FileMakerFault(CODE.changed)
         }
-      }),
-    )
+      }
+    })
   }
 
-  /** The records are there for nobody any more; what FileMaker does not let go of now is logged, and stays nobody's. */
-  async function removeAll(operation: Operation, records: readonly KeptRecord[]): Promise<void> {
+  /** The records are there for nobody any more; what FileMaker does not let go of now is left to sweep.ts. */
+  async function removeAll(operation: Operation, records: readonly Deletable[]): Promise<void> {
     for (const record of records) {
       const remove = () => writes.remove(operation, record)
       await outliveRequest(timeoutMs, remove)
@@ -85,7 +81,7 @@ export function createFileMakerBackend(options: FileMakerBackendOptions): Backen
     searchModes: [],
 
     create: (operation, records, { onConflict }) =>
-      write('create', operation, async (step) => {
+      write(operation, async (step) => {
         const { collection } = operation
         const ids = records.map(({ id }) => id)
         const before = await byId(operation, ids)
@@ -111,30 +107,28 @@ export function createFileMakerBackend(options: FileMakerBackendOptions): Backen
         return stored
       }),
 
-    read: (operation, id) =>
-      traced('read', operation, async () => {
-        const record = (await byId(operation, [id])).get(id)
-        return record && withoutKept(record)
-      }),
+    async read(operation, id) {
+      const record = (await byId(operation, [id])).get(id)
+      return record && withoutKept(record)
+    },
 
-    find: (operation, query) =>
-      traced('find', operation, async () => {
-        const records = await scanPage(source(operation, idsIn(query.filter)), query, limits)
-        return records.map(withoutKept)
-      }),
+    async find(operation, query) {
+      const records = await scanPage(source(operation, idsIn(query.filter)), query, limits)
+      return records.map(withoutKept)
+    },
 
-    count: (operation, filter) =>
-      traced('count', operation, () => scanCount(source(operation, idsIn(filter)), filter, limits)),
+    count: (operation, filter) => scanCount(source(operation, idsIn(filter)), filter, limits),
 
     update: (operation, id, change) =>
-      write('update', operation, async (step) => {
+      write(operation, async (step) => {
         const current = (await byId(operation, [id])).get(id)
         return current && writes.replace(step, operation, current, change(withoutKept(current)))
       }),
 
     updateMany: (operation, filter, change, maxAffected) =>
-      write('update', operation, async (step) => {
-        const selected = await select(operation, filter, maxAffected)
+      write(operation, async (step) => {
+        const records = source(operation, idsIn(filter))
+        const selected = await scanSelection(records, filter, { ...limits, maxAffected })
         // All of it is known to be good before any of it is written.
         const changed = selected.map((record) => ({ record, data: change(withoutKept(record)) }))
         for (const { record, data } of changed) {
@@ -144,7 +138,7 @@ export function createFileMakerBackend(options: FileMakerBackendOptions): Backen
       }),
 
     delete: (operation, id, permit) =>
-      write('delete', operation, async (step) => {
+      write(operation, async (step) => {
         const current = (await byId(operation, [id])).get(id)
         if (!current) return false
         permit(current)
@@ -155,20 +149,13 @@ export function createFileMakerBackend(options: FileMakerBackendOptions): Backen
       }),
 
     deleteMany: (operation, filter, maxAffected) =>
-      write('delete', operation, async (step) => {
-        const selected = await select(operation, filter, maxAffected)
+      write(operation, async (step) => {
+        const records = source(operation, idsIn(filter))
+        const selected = await scanProjection(records, filter, { ...limits, maxAffected }, deletable)
         for (const record of selected) await writes.disown(step, operation, record)
         await removeAll(operation, selected)
         return selected.map(({ id }) => id)
       }),
-  }
-
-  function select(
-    operation: Operation,
-    filter: dataStore.Filter,
-    maxAffected: number,
-  ): Promise<KeptRecord[]> {
-    return scanSelection(source(operation, idsIn(filter)), filter, { ...limits, maxAffected })
   }
 }
 
@@ -182,13 +169,4 @@ async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
     if (!(error instanceof FileMakerFault) || error.code !== 'unprocessable') throw error
     throw new Problem('unprocessable', `${name}: ${error.message}`, { cause: error })
   }
-}
-
-async function traced<T>(operation: string, { collection }: Operation, work: () => Promise<T>): Promise<T> {
-  const attributes = {
-    [ATTRIBUTE.system]: 'filemaker',
-    [ATTRIBUTE.operation]: operation,
-    [ATTRIBUTE.collection]: collection.name,
-  }
-  return withSpan(SPAN.fileMaker, attributes, work)
 }

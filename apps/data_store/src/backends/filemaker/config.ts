@@ -1,16 +1,13 @@
 import { ConfigError, env } from '@waybill/service-kit'
 import type { Secret } from '@waybill/service-kit'
 import type { z } from 'zod'
-
-const LOOPBACK = new Set(['127.0.0.1', '[::1]', 'localhost'])
+import { isOrigin, NOT_AN_ORIGIN } from '../origin.ts'
 
 /** The variables of the FileMaker backend; spread into the service's schema. */
 export const fileMakerEnv = {
   FILEMAKER_URL: env
     .url()
-    .refine((text) => isOrigin(new URL(text)), {
-      error: 'must be an https origin such as https://fm.example.org, or http on this machine',
-    })
+    .refine(isOrigin, { error: NOT_AN_ORIGIN })
     .optional()
     .describe(
       'Where the FileMaker Server is, with its Data API enabled; without it the backend is not configured',
@@ -76,10 +73,4 @@ export function fileMakerSettings(config: FileMakerConfig): FileMakerSettings | 
     timeoutMs: config.FILEMAKER_TIMEOUT_MS,
     maxConcurrent: config.FILEMAKER_MAX_CONCURRENT,
   }
-}
-
-/** The password goes along with every login: in the clear it may not leave the machine. */
-function isOrigin({ protocol, hostname, pathname, search, hash, username }: URL): boolean {
-  const bare = pathname === '/' && search === '' && hash === '' && username === ''
-  return bare && (protocol === 'https:' || LOOPBACK.has(hostname))
 }

@@ -6,3 +6,8 @@
 export function exactly(text: string): string {
   return `==${text.replace(/[^\p{L}\p{N} _%:-]/gu, '\\$&')}`
 }
+
+/** As exactly, for fields that begin with `text`. */
+export function startsWith(text: string): string {
+  return `${exactly(text)}*`
+}

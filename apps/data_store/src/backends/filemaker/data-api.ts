@@ -1,4 +1,3 @@
-import { DownstreamError } from '@waybill/http-client'
 import type { ExternalClient } from '@waybill/http-client'
 import { outliveRequest, Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
@@ -141,15 +140,6 @@ export function createDataApi({ settings, client, log }: DataApiOptions): DataAp
 function isOrdinary(error: FileMakerFault): boolean {
   const { recordMissing, inUse, changed, noMatch } = CODE
   return error.code === 'unprocessable' || hasCode(error, recordMissing, inUse, changed, noMatch)
-}
-
-/** Whether an answer was longer than is read: asking for less may help. */
-export function wasTooLong(error: unknown): boolean {
-  return (
-    error instanceof DownstreamError &&
-    error.code === 'upstream_failed' &&
-    error.downstreamStatus === undefined
-  )
 }
 
 /** One segment of a path. Dots cannot be encoded: `..` would lead out of its folder. */

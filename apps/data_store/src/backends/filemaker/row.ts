@@ -21,6 +21,18 @@ export interface KeptRecord extends StoredRecord {
   kept: FileMakerRecord
 }
 
+/** What has to be known of a record to delete it, and to give it back. */
+export type Deletable = Pick<KeptRecord, 'id' | 'kept'>
+
+/** The fields that a deletion writes. */
+const WRITTEN = [FIELD.owner, FIELD.updatedAt]
+
+/** FileMaker gives the whole record only: this is what of it is held. */
+export function deletable({ id, kept: { fieldData, recordId, modId } }: KeptRecord): Deletable {
+  const fields = Object.fromEntries(WRITTEN.map((name) => [name, fieldData[name]]))
+  return { id, kept: { recordId, modId, fieldData: fields } }
+}
+
 /**
  * Whose a record is, as its field says it: `user:alice`. Other characters than lower-case letters, digits, ., _ and - are
  * percent-encoded as UTF-8, so that two owners never look alike to FileMaker, which knows no case and has operators.
@@ -33,9 +45,11 @@ export function ownerKey({ collection, owner }: Pick<Operation, 'collection' | '
   return `${collection.scope}:${encoded}`
 }
 
-/** What nobody owns any more, until it is gone. */
+/** How the owner of what nobody owns any more begins, until it is gone; no scope has this name. */
+export const DELETED = 'deleted:'
+
 export function deletedKey(key: string): string {
-  return `deleted:${key}`
+  return DELETED + key
 }
 
 /** `data` and the fields of its members. */

@@ -1,8 +1,8 @@
 import type { dataStore } from '@waybill/contracts'
+import { AnswerTooLongError } from '@waybill/http-client'
 import type { Operation } from '../../backend.ts'
 import type { Batches } from '../../query/scan.ts'
 import { exactly } from './criterion.ts'
-import { wasTooLong } from './data-api.ts'
 import type { DataApi, FindRequest } from './data-api.ts'
 import { FIELD, fromKept, ownerKey } from './row.ts'
 import type { KeptRecord } from './row.ts'
@@ -60,7 +60,7 @@ async function* pages(api: DataApi, layout: string, requests: FindRequest[], siz
   let last: string | undefined
   for (let offset = 1; ;) {
     const page = await api.find(layout, requests, { offset, limit: limit + 1 }).catch((error: unknown) => {
-      if (limit <= sizes.safe || !wasTooLong(error)) throw error
+      if (limit <= sizes.safe || !(error instanceof AnswerTooLongError)) throw error
       return undefined
     })
     if (!page) {

@@ -5,7 +5,7 @@ import { exactly } from './criterion.ts'
 import type { DataApi, FieldData } from './data-api.ts'
 import { CODE, hasCode } from './fault.ts'
 import { deletedKey, FIELD, ownerKey, toFields, withoutKept } from './row.ts'
-import type { KeptRecord } from './row.ts'
+import type { Deletable, KeptRecord } from './row.ts'
 
 /** A record that was made, with the id that FileMaker gave it. */
 export interface Made {
@@ -79,7 +79,7 @@ export function createWrites(api: DataApi) {
      * Takes it from its owner: from now on it is there for nobody, and can still be given back. The Data API deletes whatever is
      * there; this fails when it is not what was read. @throws as `replace`
      */
-    async disown(step: Step, operation: Operation, { kept }: KeptRecord): Promise<void> {
+    async disown(step: Step, operation: Operation, { kept }: Deletable): Promise<void> {
       const layout = operation.collection.table
       const fields = {
         [FIELD.owner]: deletedKey(ownerKey(operation)),
@@ -88,7 +88,7 @@ export function createWrites(api: DataApi) {
       await step(() => api.edit(layout, kept.recordId, fields, kept.modId), restore(layout, kept, fields))
     },
 
-    remove: ({ collection }: Operation, { kept }: KeptRecord) =>
+    remove: ({ collection }: Operation, { kept }: Deletable) =>
       removeIfThere(collection.table, kept.recordId),
   }
 

@@ -1,9 +1,9 @@
 import { unavailable } from '@waybill/service-kit'
 import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import { taken } from '../../backend.ts'
-import type { Backend, Operation, RecordData } from '../../backend.ts'
+import type { Backend, Operation, RecordData, StoredRecord } from '../../backend.ts'
 import type { Query } from '../../query/query.ts'
-import { scanCount, scanPage, scanSelection } from '../../query/scan.ts'
+import { scanCount, scanPage, scanProjection, scanSelection } from '../../query/scan.ts'
 import { pages } from './pages.ts'
 import { createPlaces, firstOfEqual, wrongLength } from './place.ts'
 import type { NamedVector, Place } from './place.ts'
@@ -13,6 +13,7 @@ import { looksAtVector, orderedWithoutVector, pushDown } from './push-down.ts'
 import { columnsFor, fromRow, nextRow, toRecord, toRow, withVector } from './row.ts'
 import type { FoundRecord, LanceRow } from './row.ts'
 import { search } from './search.ts'
+import type { ScoredRecord } from './search.ts'
 import type { LanceTables } from './tables.ts'
 import type { VectorCollections } from './vector-collections.ts'
 import { asVector } from './vector.ts'
@@ -25,7 +26,7 @@ export interface LanceBackendOptions {
   scanMaxRecords: number
 }
 
-/** There is one writer per collection, so a second process, which there should not be, is all that takes more than one. */
+/** There is one writer per collection, so only a second process, which cannot have the folder, would take more than one. */
 const ATTEMPTS = 3
 
 /**
@@ -51,19 +52,15 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
     return nextRow(current, { key: place.key, id: current.id, data, vector: named.vector })
   }
 
-  /** As the only writer of the collection, where the owner's records are; `none` when there are no such. */
-  function writing<T>(operation: Operation, none: T, work: (place: Place) => Promise<T>): Promise<T> {
-    return tables.asWriter(operation.collection.name, async () => {
-      const place = await places.of(operation)
-      return place ? work(place) : none
-    })
-  }
-
   /** Those that the filter lets through, as scan.ts wants them. */
-  function candidates(place: Place, filter: Query['filter'], { vectors = false } = {}) {
-    const { predicate } = pushDown(filter)
+  function candidates(place: Place, filter: Query['filter'], { vectors = false, contents = true } = {}) {
+    const { predicate, exact } = pushDown(filter)
     const inFilter = looksAtVector(filter)
-    const found = pages(place, { predicate, withVector: vectors || inFilter })
+    const found = pages(place, {
+      predicate,
+      withData: contents || !exact,
+      withVector: vectors || inFilter,
+    })
     return inFilter ? withVectors(found) : found
   }
 
@@ -97,19 +94,17 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
     },
 
     async read(operation, id) {
-      return traced('read', operation, async () => {
-        const place = await places.of(operation)
-        const found = place && (await readOne(place, id))
+      const work = async (place: Place) => {
+        const found = await readOne(place, id)
         return found && toRecord(found, true)
-      })
+      }
+      return traced('read', operation, () => places.reading(operation, undefined, work))
     },
 
     async find(operation, asked) {
       const query = orderedWithoutVector(asked)
       const { filter, order, after, includeVector, limit } = query
-      return traced('find', operation, async () => {
-        const place = await places.of(operation)
-        if (!place) return []
+      const work = async (place: Place) => {
         const { predicate, exact } = pushDown(filter)
         const inFilter = looksAtVector(filter)
         // By id, which no two records share, LanceDB goes on where the page before ended.
@@ -126,18 +121,18 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         const looked = inOrder && exact ? { maxRecords: limit } : limits
         const page = await scanPage(source, query, { ...looked, inOrder })
         return page.map((record) => toRecord(record, includeVector))
-      })
+      }
+      return traced('find', operation, () => places.reading<StoredRecord[]>(operation, [], work))
     },
 
     async count(operation, filter) {
-      return traced('count', operation, async () => {
-        const place = await places.of(operation)
-        if (!place) return 0
+      const work = async (place: Place) => {
         const { predicate, exact } = pushDown(filter)
         return exact
           ? place.table.countRows(place.where(predicate))
           : scanCount(candidates(place, filter), filter, limits)
-      })
+      }
+      return traced('count', operation, () => places.reading(operation, 0, work))
     },
 
     async update(operation, id, change) {
@@ -151,7 +146,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         }
         throw busy(operation)
       }
-      return traced('update', operation, () => writing(operation, undefined, work))
+      return traced('update', operation, () => places.writing(operation, undefined, work))
     },
 
     async updateMany(operation, filter, change, maxAffected) {
@@ -164,7 +159,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         if (!(await merge(place, rows))) throw busy(operation)
         return rows.map(({ id }) => id)
       }
-      return traced('update_many', operation, () => writing<string[]>(operation, [], work))
+      return traced('update_many', operation, () => places.writing<string[]>(operation, [], work))
     },
 
     async delete(operation, id, permit) {
@@ -181,28 +176,25 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         }
         throw busy(operation)
       }
-      return traced('delete', operation, () => writing(operation, false, work))
+      return traced('delete', operation, () => places.writing(operation, false, work))
     },
 
     async deleteMany(operation, filter, maxAffected) {
       const work = async (place: Place) => {
-        const found = candidates(place, filter)
-        const selected = await scanSelection(found, filter, { ...limits, maxAffected })
-        const ids = selected.map(({ id }) => id)
+        const found = candidates(place, filter, { contents: false })
+        const ids = await scanProjection(found, filter, { ...limits, maxAffected }, ({ id }) => id)
         if (ids.length === 0) return []
         tables.writing(place.name, { erases: true })
         await place.table.delete(place.where({ column: 'id', operator: 'in', values: ids }))
         return ids
       }
-      return traced('delete_many', operation, () => writing<string[]>(operation, [], work))
+      return traced('delete_many', operation, () => places.writing<string[]>(operation, [], work))
     },
 
     async search(operation, request) {
       const vector = request.vector && asVector(request.vector, 'vector', maxDimensions)
-      return traced('search', operation, async () => {
-        const place = await places.of(operation)
-        return place ? search(place, { ...request, vector }) : []
-      })
+      const work = (place: Place) => search(place, { ...request, vector }, limits)
+      return traced('search', operation, () => places.reading<ScoredRecord[]>(operation, [], work))
     },
   }
 }
@@ -211,7 +203,7 @@ async function readOne(place: Place, id: string): Promise<FoundRecord | undefine
   const rows = (await place.table
     .query()
     .where(place.where(withId(id)))
-    .select(columnsFor(place.dimensions > 0))
+    .select(columnsFor({ vector: place.dimensions > 0 }))
     .limit(1)
     .toArray()) as unknown[] // LanceDB has no type for its rows
   return rows.map((row) => fromRow(row, place.operation))[0]

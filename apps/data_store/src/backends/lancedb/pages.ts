@@ -5,6 +5,8 @@ import type { FoundRecord } from './row.ts'
 
 export interface PagesOptions {
   predicate: Predicate
+  /** Whether `data` is read; else it is empty. */
+  withData?: boolean
   /** Whether the vectors are read as well. */
   withVector?: boolean
   descending?: boolean
@@ -14,9 +16,10 @@ export interface PagesOptions {
   first?: number
 }
 
-const FIRST = 64
+/** How many rows are read at first, when nobody knows how large they are. */
+export const FIRST = 64
 const MOST = 1_024
-/** About how much `data` a batch is to have, in characters. */
+/** About how much a batch is to have, in characters. */
 const BATCH = 2 ** 22
 
 /**
@@ -25,7 +28,7 @@ const BATCH = 2 ** 22
  */
 export async function* pages(
   { operation, table, dimensions, where }: Place,
-  { predicate, withVector = false, descending = false, after, first = FIRST }: PagesOptions,
+  { predicate, withData = true, withVector = false, descending = false, after, first = FIRST }: PagesOptions,
 ): AsyncGenerator<FoundRecord[], void, undefined> {
   let size = first
   let last = after
@@ -37,13 +40,18 @@ export async function* pages(
       .where(where(predicate, ...next))
       .orderBy({ columnName: 'id', ascending: !descending })
       .limit(size)
-      .select(columnsFor(withVector && dimensions > 0))
-      .toArray()) as { data: string }[] // the columns that were asked for
+      .select(columnsFor({ data: withData, vector: withVector && dimensions > 0 }))
+      .toArray()) as { data?: string }[] // the columns that were asked for
     const batch = rows.map((row) => fromRow(row, operation))
     if (batch.length > 0) yield batch
     if (batch.length < size) return
     last = batch.at(-1)?.id
-    const average = rows.reduce((sum, { data }) => sum + data.length, 0) / rows.length
-    size = Math.max(1, Math.min(MOST, Math.floor(BATCH / average)))
+    size = nextSize(rows.map(({ data = '' }) => data))
   }
+}
+
+/** How many rows a batch may have, if the next ones are as large as these. */
+export function nextSize(texts: readonly string[]): number {
+  const average = texts.reduce((sum, { length }) => sum + length, 0) / Math.max(1, texts.length)
+  return Math.max(1, Math.min(MOST, Math.floor(BATCH / average)))
 }

@@ -30,8 +30,12 @@ export interface NamedVector {
 }
 
 export interface Places {
-  /** Undefined when the owner has never written to the collection. */
+  /** Undefined when the owner has never written to the collection, or nothing is left in its table. */
   of(operation: Operation): Promise<Place | undefined>
+  /** Runs `work` where the owner's records are; `none` when there are no such. Once more when the table was dropped meanwhile. */
+  reading<T>(operation: Operation, none: T, work: (place: Place) => Promise<T>): Promise<T>
+  /** As the only writer of the collection, where the owner's records are; `none` when there are no such. */
+  writing<T>(operation: Operation, none: T, work: (place: Place) => Promise<T>): Promise<T>
   /**
    * Where new records belong, whose vectors are as long as `first`. To be called by the only writer of the collection.
    * @throws Problem `unprocessable` when the owner's other records have vectors of another length
@@ -40,34 +44,58 @@ export interface Places {
 }
 
 export function createPlaces(tables: LanceTables, collections: VectorCollections): Places {
-  async function at(operation: Operation, dimensions: number): Promise<Place> {
+  function at(operation: Operation, dimensions: number, table: Table): Place {
     const key = ownerKey(operation)
-    const name = tableName(operation.collection.name, dimensions)
     const owned: Predicate = { column: 'owner', operator: '=', value: key }
     return {
       operation,
-      table: await tables.open(name),
-      name,
+      table,
+      name: tableName(operation.collection.name, dimensions),
       dimensions,
       key,
       where: (...conditions) => toSql({ and: [owned, ...conditions] }),
     }
   }
 
+  async function find(operation: Operation, dimensions: number): Promise<Place | undefined> {
+    const table = await tables.find(tableName(operation.collection.name, dimensions))
+    return table && at(operation, dimensions, table)
+  }
+
+  async function of(operation: Operation): Promise<Place | undefined> {
+    const dimensions = await collections.dimensionsOf(operation)
+    return dimensions === undefined ? undefined : find(operation, dimensions)
+  }
+
   return {
-    async of(operation) {
-      const dimensions = await collections.dimensionsOf(operation)
-      return dimensions === undefined ? undefined : at(operation, dimensions)
+    of,
+    async reading(operation, none, work) {
+      const place = await of(operation)
+      if (!place) return none
+      try {
+        return await work(place)
+      } catch (error) {
+        if (error instanceof Problem) throw error
+        const now = await of(operation)
+        if (now?.table === place.table) throw error
+        return now ? work(now) : none
+      }
+    },
+    writing(operation, none, work) {
+      return tables.asWriter(operation.collection.name, async () => {
+        const place = await of(operation)
+        return place ? work(place) : none
+      })
     },
     async forNew(operation, first) {
       const dimensions = first.vector.length
       const fixed = await collections.claim(operation, dimensions)
       if (fixed !== dimensions) {
-        const before = await at(operation, fixed)
-        if ((await before.table.countRows(before.where())) > 0) throw wrongLength(first, before)
+        const before = await find(operation, fixed)
+        if (before && (await before.table.countRows(before.where())) > 0) throw wrongLength(first, before)
         await collections.change(operation, dimensions)
       }
-      return at(operation, dimensions)
+      return at(operation, dimensions, await tables.open(tableName(operation.collection.name, dimensions)))
     },
   }
 }

@@ -1,3 +1,4 @@
+import { Field, FixedSizeList, Float32, Int32, Schema, Utf8 } from 'apache-arrow'
 import type { Operation, RecordData, StoredRecord } from '../../backend.ts'
 import { shortest } from './vector.ts'
 
@@ -14,13 +15,31 @@ export interface LanceRow extends Record<string, unknown> {
   updated_at: string
 }
 
+/** Of a table whose rows have vectors of that length; 0 for none. */
+export function schemaFor(dimensions: number): Schema {
+  const text = (name: string) => new Field(name, new Utf8(), false)
+  const vector = (length: number) =>
+    new Field('vector', new FixedSizeList(length, new Field('item', new Float32(), true)), false)
+  return new Schema([
+    text('owner'),
+    text('id'),
+    text('data'),
+    text('text'),
+    ...(dimensions > 0 ? [vector(dimensions)] : []),
+    new Field('version', new Int32(), false),
+    text('created_at'),
+    text('updated_at'),
+  ])
+}
+
 /** A record in which the vector, if it was asked for, is not yet in `data`. */
 export type FoundRecord = StoredRecord & { vector: Float32Array | undefined }
 
-const COLUMNS = ['owner', 'id', 'data', 'version', 'created_at', 'updated_at']
+const COLUMNS = ['owner', 'id', 'version', 'created_at', 'updated_at']
 
-export function columnsFor(withVector: boolean): string[] {
-  return withVector ? [...COLUMNS, 'vector'] : COLUMNS
+/** What is read of a row besides. */
+export function columnsFor({ data = true, vector }: { data?: boolean; vector: boolean }): string[] {
+  return [...COLUMNS, ...(data ? ['data'] : []), ...(vector ? ['vector'] : [])]
 }
 
 /** What the owner column holds: a user and a tenant may have the same id, and no scope has a colon. */
@@ -52,17 +71,34 @@ export function nextRow(
 }
 
 /**
- * The record in a row that was asked for on behalf of the operation's owner.
+ * A row that was asked for on behalf of the operation's owner.
  * @throws Error when the row is somebody else's: the predicate has failed, and nothing may be given out.
  */
+export function owned<T extends { owner: string }>(
+  row: T,
+  operation: Pick<Operation, 'collection' | 'owner'>,
+): T {
+  if (row.owner !== ownerKey(operation)) throw new Error('a query for one owner found a row of another')
+  return row
+}
+
+interface ReadRow {
+  owner: string
+  id: string
+  data?: string
+  vector?: Iterable<number>
+  version: number
+  created_at: string
+  updated_at: string
+}
+
+/** The record in such a row; its data is empty when that was not asked for. @throws as owned() */
 export function fromRow(row: unknown, operation: Pick<Operation, 'collection' | 'owner'>): FoundRecord {
-  const { vector, ...columns } = row as LanceRow // the table has this schema, which LanceDB enforces
-  if (columns.owner !== ownerKey(operation)) throw new Error('a query for one owner found a row of another')
-  const data = JSON.parse(columns.data) as RecordData // written by toRow
-  const { id, version, created_at, updated_at } = columns
+  // The table has this schema, which LanceDB enforces.
+  const { id, data = '{}', vector, version, created_at, updated_at } = owned(row as ReadRow, operation)
   return {
     id,
-    data,
+    data: JSON.parse(data) as RecordData, // written by toRow
     version,
     owner: operation.owner,
     created_at,

@@ -1,7 +1,8 @@
 import type { dataStore } from '@waybill/contracts'
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
-import { fieldSql, isTime, textIn } from './field-sql.ts'
+import { isTime } from '../../query/time.ts'
+import { fieldSql, textIn } from './field-sql.ts'
 import type { FieldSql } from './field-sql.ts'
 
 /** A condition that is true or false for every row, never null. */

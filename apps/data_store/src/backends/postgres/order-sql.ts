@@ -1,7 +1,8 @@
 import { sql } from 'kysely'
 import type { RawBuilder } from 'kysely'
 import type { Position, SortKey, SortValue } from '../../query/query.ts'
-import { fieldSql, isTime, textIn } from './field-sql.ts'
+import { isTime } from '../../query/time.ts'
+import { fieldSql, textIn } from './field-sql.ts'
 import type { Condition } from './filter-sql.ts'
 
 type Expression = RawBuilder<unknown>

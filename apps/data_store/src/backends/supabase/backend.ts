@@ -1,15 +1,17 @@
+import { dataStore } from '@waybill/contracts'
 import { taken } from '../../backend.ts'
 import type { Backend, NewRecord, Operation, StoredRecord } from '../../backend.ts'
 import { scanCount, scanPage } from '../../query/scan.ts'
 import type { Problem } from '@waybill/service-kit'
-import { changeAll } from './bulk.ts'
+import { deleteAll, replaceAll } from './bulk.ts'
 import { persistently } from './persistently.ts'
 import { unexpectedForm } from './problems.ts'
 import { pushDown, pushedOrder } from './push-down.ts'
 import * as requests from './requests.ts'
 import { codeOf } from './rest-answer.ts'
-import { countIn, idsIn, recordsIn, scoredRecordsIn } from './rows.ts'
-import { batchesOf } from './batches.ts'
+import { countIn, idsIn, recordsIn, versionsIn } from './rows.ts'
+import { IDS_AT_ONCE, search } from './search.ts'
+import { batchesOf, versionsOf } from './batches.ts'
 import type { UserClient } from './user-client.ts'
 
 export interface SupabaseBackendOptions {
@@ -17,9 +19,6 @@ export interface SupabaseBackendOptions {
   /** The most records that are looked at for one request, where PostgREST cannot say what is asked (SCAN_MAX_RECORDS). */
   maxScanned: number
 }
-
-/** So many ids fit into a URL. */
-const IDS_AT_ONCE = 30
 
 /**
  * Records in a project of Supabase, by way of PostgREST. Every call has the caller's own token, so the policies of the database
@@ -61,20 +60,23 @@ export function createSupabaseBackend({ user, maxScanned }: SupabaseBackendOptio
       if (condition.text === false) return []
       const order = pushedOrder(query.order)
       if (condition.exact && order !== undefined) {
-        return recordsIn(await user.call(requests.page(operation, condition, query)), operation)
+        return firstOf(batchesOf(user, operation, condition, query), query.limit)
       }
       const inOrder = order !== undefined
-      const batches = batchesOf(user, operation, condition, inOrder ? query : undefined)
+      const from = inOrder ? { order: query.order, after: query.after } : undefined
+      const batches = batchesOf(user, operation, condition, from)
       return scanPage(batches, query, { maxRecords: maxScanned, inOrder })
     },
 
     async count(operation, filter, mode) {
       const condition = requests.thatFits(pushDown(filter))
       if (condition.text === false) return 0
-      if (mode === 'exact' && !condition.exact) {
+      if (!condition.exact) {
         return scanCount(batchesOf(user, operation, condition), filter, { maxRecords: maxScanned })
       }
-      return countIn(await user.call(requests.count(operation, condition, mode)))
+      return mode === 'planned'
+        ? countTo(dataStore.PLANNED_COUNT_CEILING, versionsOf(user, operation, condition))
+        : countIn(await user.call(requests.count(operation, condition)))
     },
 
     update: (operation, id, change) =>
@@ -88,7 +90,7 @@ export function createSupabaseBackend({ user, maxScanned }: SupabaseBackendOptio
 
     delete: (operation, id, permit) =>
       persistently(async () => {
-        const seen = await readOne(operation, id)
+        const [seen] = versionsIn(await user.call(requests.readVersion(operation, id)), operation)
         if (!seen) return { done: false }
         permit(seen)
         const deleted = idsIn(await user.call(requests.remove(operation, seen)))
@@ -96,19 +98,37 @@ export function createSupabaseBackend({ user, maxScanned }: SupabaseBackendOptio
       }),
 
     updateMany: (operation, filter, change, maxAffected) =>
-      changeAll({ user, operation, filter, maxAffected, maxScanned }, 'replace_many', (seen) => ({
-        data: change(seen),
-      })),
+      replaceAll({ user, operation, filter, maxAffected, maxScanned }, change),
 
     deleteMany: (operation, filter, maxAffected) =>
-      changeAll({ user, operation, filter, maxAffected, maxScanned }, 'delete_many', () => ({})),
+      deleteAll({ user, operation, filter, maxAffected, maxScanned }),
 
-    async search(operation, { text, limit }) {
+    search(operation, { text, limit }) {
       // No record holds a NUL, and Postgres takes none: it parts words like any other mark.
       const words = (text ?? '').replaceAll('\0', ' ').toWellFormed()
-      return scoredRecordsIn(await user.call(requests.search(operation, words, limit)), operation)
+      return search(user, operation, words, limit)
     },
   }
+}
+
+/** So many of them, or all when there are fewer; it is one batch unless they are very long. */
+async function firstOf(batches: AsyncIterable<StoredRecord[]>, limit: number): Promise<StoredRecord[]> {
+  const found: StoredRecord[] = []
+  for await (const batch of batches) {
+    found.push(...batch)
+    if (found.length >= limit) break
+  }
+  return found.slice(0, limit)
+}
+
+/** How many there are, as far as `most`; PostgREST's own `planned` and `estimated` tell of rows that are not the user's. */
+async function countTo(most: number, batches: AsyncIterable<readonly unknown[]>): Promise<number> {
+  let count = 0
+  for await (const batch of batches) {
+    count += batch.length
+    if (count >= most) return most
+  }
+  return count
 }
 
 function fail(problem: Problem): never {

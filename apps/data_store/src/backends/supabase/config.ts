@@ -1,15 +1,20 @@
 import { ConfigError, env } from '@waybill/service-kit'
 import type { Secret } from '@waybill/service-kit'
 import type { z } from 'zod'
+import { isOrigin, NOT_AN_ORIGIN } from '../origin.ts'
+
+/** Segments of a path, none of which leads out of it. */
+const REST_PATH = /^\/(?:[\w-][\w.-]*\/)*(?:[\w-][\w.-]*)?$/
 
 /** The variables of the backend `supabase`. */
 export const supabaseEnv = {
   SUPABASE_URL: env
     .url('')
+    .refine((text) => text === '' || isOrigin(text), { error: NOT_AN_ORIGIN })
     .describe('A project of Supabase, or a PostgREST; empty: the backend is not configured'),
   SUPABASE_REST_PATH: env
     .text('/rest/v1')
-    .refine((path) => /^\/[\w/.-]*$/.test(path), { error: 'must be a path such as /rest/v1' })
+    .refine((path) => REST_PATH.test(path), { error: 'must be a path such as /rest/v1' })
     .describe('Where PostgREST is under SUPABASE_URL; `/` for one without a gateway before it'),
   SUPABASE_PUBLISHABLE_KEY: env
     .secret()

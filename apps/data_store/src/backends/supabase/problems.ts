@@ -4,8 +4,12 @@ import type { RestAnswer } from './rest-answer.ts'
 
 const NAME = 'The backend supabase'
 
-/** SQLSTATEs of data that Postgres cannot keep: text, number or JSON that does not fit, a check that fails. */
-const DOES_NOT_FIT = new Set(['22P02', '22P05', '22021', '22003', '23514', '54000', '54001'])
+/** A policy or a missing GRANT stands in the way: Postgres' code is the same. */
+export const NO_PRIVILEGE = '42501'
+/** SQLSTATEs of data that Postgres cannot keep: text, number, time or JSON that does not fit, a check that fails. */
+const DOES_NOT_FIT = new Set([
+  ...['22P02', '22P05', '22021', '22003', '22007', '22008', '23514', '54000', '54001'],
+])
 /** Two transactions in each other's way. */
 const CONTENTION = new Set(['40001', '40P01', '55P03'])
 /** The statement took too long; no connection of the pool was free in time (PGRST003). */
@@ -17,7 +21,7 @@ const GONE = new Set(['PGRST000', 'PGRST001', 'PGRST002', '57P01', '57P02', '57P
 export function problemFor(answer: RestAnswer): Problem {
   const code = codeOf(answer)
   const { status } = answer
-  if (code === '42501') return new Problem('forbidden', `${NAME} does not allow this for whom you are.`)
+  if (code === NO_PRIVILEGE) return new Problem('forbidden', `${NAME} does not allow this for whom you are.`)
   if (code === '23505') return new Problem('conflict', 'There is a record with that id already.')
   if (DOES_NOT_FIT.has(code)) return new Problem('unprocessable', 'The data cannot be kept in Postgres.')
   if (CONTENTION.has(code)) return contended()

@@ -1,11 +1,12 @@
 import { dataStore } from '@waybill/contracts'
 import type { Position, SortKey } from '../../query/query.ts'
+import { isTime } from '../../query/time.ts'
 import { isStorableText } from '../../record-data.ts'
 import { ALWAYS, allOf, anyOf, constant, exactly, NEVER, not, quoted, UNKNOWN } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { inData } from './data-condition.ts'
 import type { Comparison } from './data-condition.ts'
-import { isTime, timesBeginning, timesCompared } from './time-range.ts'
+import { timesBeginning, timesCompared } from './time-range.ts'
 import type { TimeRange } from './time-range.ts'
 
 /** The columns that PostgREST compares and orders as evaluate.ts does. */

@@ -1,10 +1,11 @@
-import type { NewRecord, Operation, StoredRecord } from '../../backend.ts'
+import type { NewRecord, Operation } from '../../backend.ts'
 import type { Position, Query } from '../../query/query.ts'
-import { allOf } from './condition.ts'
+import { allOf, ALWAYS, exactly, quoted } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { afterPosition, pushedOrder } from './push-down.ts'
 import type { RestRequest } from './rest-call.ts'
-import { SELECT } from './rows.ts'
+import { SELECT, SELECT_HIT, SELECT_VERSION } from './rows.ts'
+import type { SeenVersion } from './rows.ts'
 
 /** The requests to PostgREST that operations are made of. */
 
@@ -37,27 +38,38 @@ export function page(
   return { method: 'GET', path: collection.table, query: [...query, ...where(text)] }
 }
 
-/** None of the records, and how many there are. */
-export function count(
+/** As page, by id, of each record what a deletion has to know. */
+export function versions(
   { collection, owner }: Operation,
-  { text }: Condition,
-  mode: 'planned' | 'exact',
+  condition: Condition,
+  { after, limit }: { after: string | undefined; limit: number },
 ): RestRequest {
+  const { text } = allOf([condition, afterId(after)])
+  const query = [SELECT_VERSION, ownedBy(owner), ['order', 'id.asc'], ['limit', String(limit)]] as const
+  return { method: 'GET', path: collection.table, query: [...query, ...where(text)] }
+}
+
+/** None of the records, and how many there are. */
+export function count({ collection, owner }: Operation, { text }: Condition): RestRequest {
   const query = [['select', 'id'], ownedBy(owner), ['limit', '0'], ...where(text)] as const
-  return { method: 'GET', path: collection.table, query, prefer: [`count=${mode}`] }
+  return { method: 'GET', path: collection.table, query, prefer: ['count=exact'] }
 }
 
 export function read({ collection, owner }: Operation, id: string): RestRequest {
   return { method: 'GET', path: collection.table, query: [SELECT, ownedBy(owner), ['id', `eq.${id}`]] }
 }
 
+/** As read, but no more than a deletion has to know. */
+export function readVersion({ collection, owner }: Operation, id: string): RestRequest {
+  return {
+    ...{ method: 'GET', path: collection.table },
+    query: [SELECT_VERSION, ownedBy(owner), ['id', `eq.${id}`]],
+  }
+}
+
 /** Those of the ids that are taken. */
 export function taken({ collection, owner }: Operation, ids: readonly string[]): RestRequest {
-  const query = [
-    ['select', 'id'],
-    ownedBy(owner),
-    ['id', `in.(${ids.map((id) => `"${id}"`).join(',')})`],
-  ] as const
+  const query = [['select', 'id'], ownedBy(owner), oneOf(ids)] as const
   return { method: 'GET', path: collection.table, query }
 }
 
@@ -77,22 +89,28 @@ export function insert(
 }
 
 /** Only what is as it was when it was read. */
-export function update({ collection }: Operation, seen: StoredRecord, data: object): RestRequest {
-  const query = [SELECT, ...asSeen(seen)]
-  return { method: 'PATCH', path: collection.table, query, body: { data }, prefer: ['return=representation'] }
+export function update(operation: Operation, seen: SeenVersion, data: object): RestRequest {
+  const query = [SELECT, ...asSeen(operation, seen)]
+  return {
+    method: 'PATCH',
+    path: operation.collection.table,
+    query,
+    body: { data },
+    prefer: ['return=representation'],
+  }
 }
 
 /** As update. */
-export function remove({ collection }: Operation, seen: StoredRecord): RestRequest {
-  const query = [['select', 'id'] as const, ...asSeen(seen)]
-  return { method: 'DELETE', path: collection.table, query, prefer: ['return=representation'] }
+export function remove(operation: Operation, seen: SeenVersion): RestRequest {
+  const query = [['select', 'id'] as const, ...asSeen(operation, seen)]
+  return { method: 'DELETE', path: operation.collection.table, query, prefer: ['return=representation'] }
 }
 
 /** Several of them in one transaction: all that are as they were, or none and the code PT409. */
 export function changeMany(
   { collection }: Operation,
   how: 'replace_many' | 'delete_many',
-  changes: readonly { id: string; version: number; data?: object }[],
+  changes: readonly (SeenVersion & { data?: object })[],
 ): RestRequest {
   return { method: 'POST', path: `rpc/${collection.table}_${how}`, body: { changes } }
 }
@@ -102,13 +120,26 @@ export function search({ collection }: Operation, words: string, most: number): 
   return { method: 'POST', path: `rpc/${collection.table}_search`, body: { words, most } }
 }
 
-function asSeen({ owner, id, version }: StoredRecord) {
+/** As search, of each record its id and score. */
+export function hits(operation: Operation, words: string, most: number): RestRequest {
+  return { ...search(operation, words, most), query: [SELECT_HIT] }
+}
+
+function asSeen({ owner }: Operation, { id, version }: SeenVersion) {
   return [ownedBy(owner), ['id', `eq.${id}`] as const, ['version', `eq.${String(version)}`] as const]
 }
 
 /** Beside the policies, which compare the owner with the token. What follows the operator is a value, whatever is in it. */
 function ownedBy(owner: string): readonly [string, string] {
   return ['owner', `eq.${owner}`]
+}
+
+function oneOf(ids: readonly string[]): readonly [string, string] {
+  return ['id', `in.(${ids.map(quoted).join(',')})`]
+}
+
+function afterId(id: string | undefined): Condition {
+  return id === undefined ? ALWAYS : exactly(`id.gt.${quoted(id)}`)
 }
 
 function where(text: string | boolean): readonly (readonly [string, string])[] {

@@ -5,6 +5,16 @@ import type { RestAnswer } from './rest-answer.ts'
 
 /** What is asked for of a record. */
 export const SELECT = ['select', 'id,data,version,owner,created_at,updated_at'] as const
+/** As SELECT, of one that is only to be deleted. */
+export const SELECT_VERSION = ['select', 'id,version,owner'] as const
+/** As SELECT, of one that a search has found. */
+export const SELECT_HIT = ['select', 'id,owner,score'] as const
+
+/** A record as somebody saw it, without what is in it. */
+export interface SeenVersion {
+  id: string
+  version: number
+}
 
 const time = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString())
 /** As it came: a record of zod's would lose a member that is called `__proto__`. */
@@ -21,6 +31,8 @@ const row = z.object({
 })
 const rows = z.array(row)
 const scoredRows = z.array(row.extend({ score: z.number() }))
+const versionRows = z.array(row.pick({ id: true, version: true, owner: true }))
+const hitRows = z.array(row.pick({ id: true, owner: true }).extend({ score: z.number() }))
 const idRows = z.array(z.object({ id: z.string() }))
 
 /** The records in an answer. @throws Problem `upstream_failed` when it has another form, or records of another owner */
@@ -34,6 +46,16 @@ export function scoredRecordsIn(
   operation: Operation,
 ): (StoredRecord & { score: number })[] {
   return owned(parsed(scoredRows, answer), operation)
+}
+
+/** As recordsIn, of those that were found the ids and scores. */
+export function hitsIn(answer: RestAnswer, operation: Operation): { id: string; score: number }[] {
+  return owned(parsed(hitRows, answer), operation)
+}
+
+/** As recordsIn, without what is in the records. */
+export function versionsIn(answer: RestAnswer, operation: Operation): SeenVersion[] {
+  return owned(parsed(versionRows, answer), operation)
 }
 
 export function idsIn(answer: RestAnswer): string[] {
@@ -54,7 +76,7 @@ function parsed<S extends z.ZodType>(schema: S, { body }: RestAnswer): z.output<
 }
 
 /** The policies see to it, and so does every request; should neither, nothing gets through. */
-function owned<R extends StoredRecord>(records: R[], { owner }: Operation): R[] {
+function owned<R extends Pick<StoredRecord, 'owner'>>(records: R[], { owner }: Operation): R[] {
   if (records.every((record) => record.owner === owner)) return records
   throw unexpectedForm()
 }

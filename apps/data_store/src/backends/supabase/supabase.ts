@@ -1,7 +1,9 @@
 import type { HttpClient, OnBehalfOf } from '@waybill/http-client'
 import type { Logger } from '@waybill/service-kit'
+import { SPAN } from '@waybill/telemetry'
 import type { Backend } from '../../backend.ts'
 import type { Collection } from '../../collections/collection.ts'
+import { traced } from '../traced.ts'
 import { createAdminClient } from './admin-client.ts'
 import { createSupabaseBackend } from './backend.ts'
 import type { SupabaseSettings } from './config.ts'
@@ -39,7 +41,7 @@ export function createSupabase({ settings, client, tokens, maxScanned, log }: Su
     client: client.external(outsideOptions(settings)),
   })
   return {
-    backend: createSupabaseBackend({ user, maxScanned }),
+    backend: traced(createSupabaseBackend({ user, maxScanned }), SPAN.supabase, 'postgrest'),
     async verify(collections) {
       if (!admin) return
       try {

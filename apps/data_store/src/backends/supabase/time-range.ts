@@ -35,12 +35,6 @@ export function timesBeginning(text: string): TimeRange | undefined {
   )
 }
 
-/** Whether a time can have this text. */
-export function isTime(text: string): boolean {
-  const time = new Date(text)
-  return !Number.isNaN(time.getTime()) && time.getTime() >= FIRST && time.toISOString() === text
-}
-
 /** The first moment at which `holds`, which then holds for good; LAST + 1 when it never does. */
 function firstMoment(holds: (time: string) => boolean): number {
   let [low, high] = [FIRST, LAST + 1]

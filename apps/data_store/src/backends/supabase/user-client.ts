@@ -2,9 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ExternalClient, OnBehalfOf } from '@waybill/http-client'
 import { DownstreamError } from '@waybill/http-client'
 import type { Logger } from '@waybill/service-kit'
-import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
 import type { SupabaseSettings } from './config.ts'
-import { problemFor, schemaIsStale } from './problems.ts'
+import { NO_PRIVILEGE, problemFor, schemaIsStale } from './problems.ts'
 import { codeOf, isRefusedToken, isSuccess, isUnknownToSchema } from './rest-answer.ts'
 import type { RestAnswer } from './rest-answer.ts'
 import { callRest } from './rest-call.ts'
@@ -61,37 +60,39 @@ export function createUserClient({ client, settings, tokens, reload, log }: User
     return answer
   }
 
-  return {
-    call: ({ path, ...request }, accepted = []) =>
-      withSpan(SPAN.supabase, attributes(path, request.method), async () => {
-        const answer = await withReload({ path, ...request })
-        if (isSuccess(answer) || accepted.includes(codeOf(answer))) return answer
-        const told = { code: codeOf(answer), status: answer.status, path }
-        if (isUnknownToSchema(answer)) {
-          log.error(
-            told,
-            "PostgREST does not know this: run collections.sql, then notify pgrst, 'reload schema'",
-          )
-          throw schemaIsStale()
-        }
-        if (isRefusedToken(answer)) {
-          log.error(
-            told,
-            'Supabase does not believe the tokens of auth-service: see its keys and SUPABASE_AUDIENCE',
-          )
-        } else if (answer.status >= 500) {
-          log.warn(told, 'Supabase failed')
-        }
-        throw problemFor(answer)
-      }),
+  const denied = new Set<string>()
+  /** Once for each place: whether it is a client's doing or a privilege that is missing for everybody, the code does not say. */
+  const tellDenied = (told: { path: string }) => {
+    if (denied.has(told.path)) return
+    denied.add(told.path)
+    log.warn(told, 'Supabase allows a user not to do this; if it does so for everybody, run collections.sql')
   }
-}
 
-function attributes(path: string, method: string) {
   return {
-    [ATTRIBUTE.system]: 'postgrest',
-    [ATTRIBUTE.collection]: path.replace(/^rpc\//, ''),
-    [ATTRIBUTE.operation]: method,
+    async call(request, accepted = []) {
+      const answer = await withReload(request)
+      if (isSuccess(answer) || accepted.includes(codeOf(answer))) return answer
+      const { path } = request
+      const told = { code: codeOf(answer), status: answer.status, path }
+      if (isUnknownToSchema(answer)) {
+        log.error(
+          told,
+          "PostgREST does not know this: run collections.sql, then notify pgrst, 'reload schema'",
+        )
+        throw schemaIsStale()
+      }
+      if (isRefusedToken(answer)) {
+        log.error(
+          told,
+          'Supabase does not believe the tokens of auth-service: see its keys and SUPABASE_AUDIENCE',
+        )
+      } else if (told.code === NO_PRIVILEGE) {
+        tellDenied(told)
+      } else if (answer.status >= 500) {
+        log.warn(told, 'Supabase failed')
+      }
+      throw problemFor(answer)
+    },
   }
 }
 
