@@ -91,8 +91,8 @@ it.each([
   await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })
 })
 
-it('a request changes nobody’s role, its own included, and the tier and the lock neither', async () => {
-  const change = `update users set role = 'admin', tier = 'premium', disabled_at = now() returning id`
+it('a request changes nobody’s role, its own included, and the tier, the tenant and the lock neither', async () => {
+  const change = `update users set role = 'admin', tier = 'premium', tenant_id = 'harbour', disabled_at = now() returning id`
   expect(await as(alice, change)).toEqual([])
 })
 
@@ -124,6 +124,14 @@ it.each([
   ['a session that lasts', `update sessions set expires_at = 'infinity'`],
 ])('a request cannot write %s', async (_, statement) => {
   await expect(as(alice, statement)).rejects.toMatchObject({ code: '42501' })
+})
+
+it.each([
+  `update users set tenant_id = 'harbour'`,
+  `insert into users (username, email, password_hash, tenant_id) values ('x', 'x', 'x', 'harbour')`,
+])('the service itself, in nobody’s name, puts no user into a tenant: %s', async (statement) => {
+  const done = database.withoutPrincipal((tx) => sql`${sql.raw(statement)}`.execute(tx))
+  await expect(done).rejects.toMatchObject({ code: '42501' })
 })
 
 it('the lint of row-level security finds nothing', async () => {

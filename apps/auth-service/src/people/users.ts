@@ -19,6 +19,8 @@ export interface ManagedUser extends User {
 export interface RequestedChange {
   role?: string | undefined
   tier?: Tier | undefined
+  /** Null takes the user out of its tenant. */
+  tenantId?: string | null | undefined
   disabled?: boolean | undefined
 }
 
@@ -85,7 +87,7 @@ export function createUsers({ database, lockout, sessions, revocations }: UsersO
           action: 'user.update',
           resource: `user/${id}`,
           outcome: 'success',
-          details: { ...change, ...(ended > 0 && { sessions_ended: ended }) },
+          details: { ...named(change), ...(ended > 0 && { sessions_ended: ended }) },
         })
         recorded.refuseLate()
         return after
@@ -116,18 +118,25 @@ export function createUsers({ database, lockout, sessions, revocations }: UsersO
 }
 
 /** What of a change is one. */
-function difference(before: User, { role, tier, disabled }: RequestedChange): RequestedChange {
+function difference(before: User, { role, tier, tenantId, disabled }: RequestedChange): RequestedChange {
   return {
     ...(role !== undefined && role !== before.role && { role }),
     ...(tier !== undefined && tier !== before.tier && { tier }),
+    ...(tenantId !== undefined && tenantId !== before.tenantId && { tenantId }),
     ...(disabled !== undefined && disabled !== (before.disabledAt !== null) && { disabled }),
   }
 }
 
-function withTime({ role, tier, disabled }: RequestedChange) {
+/** As the audit names it, and the API. */
+function named({ tenantId, ...change }: RequestedChange) {
+  return { ...change, ...(tenantId !== undefined && { tenant_id: tenantId }) }
+}
+
+function withTime({ role, tier, tenantId, disabled }: RequestedChange) {
   return {
     ...(role !== undefined && { role }),
     ...(tier !== undefined && { tier }),
+    ...(tenantId !== undefined && { tenantId }),
     ...(disabled !== undefined && { disabledAt: disabled ? new Date() : null }),
   }
 }

@@ -23,6 +23,7 @@ export interface TokenUser {
   role: string
   email: string
   tier: string
+  tenantId: string | null
   /** The earliest `iat` that is not revoked, in seconds since the epoch; 0 for any. */
   earliestIssue: number
 }

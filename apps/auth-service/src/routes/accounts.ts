@@ -50,9 +50,10 @@ export function accountRoutes({ accounts, changePassword, limits }: AccountRooms
 }
 
 /** A user as it is told to that user. */
-export function describedUser({ id, username, email, fullName, role, tier, createdAt }: User) {
+export function describedUser({ id, username, email, fullName, role, tier, tenantId, createdAt }: User) {
   return {
     ...{ user_id: id, username, email, full_name: fullName, role, tier },
+    ...(tenantId !== null && { tenant_id: tenantId }),
     created_at: createdAt.toISOString(),
   }
 }

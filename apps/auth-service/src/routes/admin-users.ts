@@ -28,8 +28,10 @@ export function adminUserRoutes({ users }: { users: Users }): Route[] {
     route(authService.updateUser, {
       auth: admin,
       problems: ['not_found', 'conflict', 'unavailable'],
-      handle: async ({ params, body, principal }) =>
-        described(await users.update(principal, params.user_id, body)),
+      async handle({ params, body, principal }) {
+        const { tenant_id: tenantId, ...rest } = body
+        return described(await users.update(principal, params.user_id, { ...rest, tenantId }))
+      },
     }),
 
     route(authService.unlockUser, {

@@ -43,6 +43,7 @@ export async function userToken(
       role: user.role,
       email: user.email,
       tier: user.tier,
+      ...(user.tenantId !== null && { tenant_id: user.tenantId }),
       sid: session.id,
     },
     lifetimeSeconds: Math.max(1, Math.min(lifetimeSeconds, remainingSeconds)),

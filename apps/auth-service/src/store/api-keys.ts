@@ -118,7 +118,14 @@ export async function findKeyByHash(tx: Tx, hash: Buffer): Promise<ResolvedKey |
     .innerJoin('users as u', 'u.id', 'k.user_id')
     .select([
       ...(['k.id', 'k.permissions', 'k.created_at', 'k.expires_at'] as const),
-      ...(['u.id as user_id', 'u.username', 'u.email', 'u.role', 'u.tier'] as const),
+      ...([
+        'u.id as user_id',
+        'u.username',
+        'u.email',
+        'u.role',
+        'u.tier',
+        'u.tenant_id as tenantId',
+      ] as const),
     ])
     .where('k.hash', '=', hash)
     .where('u.disabled_at', 'is', null)

@@ -22,6 +22,7 @@ export interface UserFilter {
 export interface UserChange {
   role?: string
   tier?: Tier
+  tenantId?: string | null
   disabledAt?: Date | null
 }
 
@@ -50,10 +51,14 @@ export async function listUsers(tx: Tx, { limit, cursor, search, role }: UserFil
 
 /** The user as it is now; undefined when there is none that the transaction's role may change. */
 export async function updateUser(tx: Tx, id: string, change: UserChange): Promise<User | undefined> {
-  const { disabledAt, ...rest } = change
+  const { disabledAt, tenantId, ...rest } = change
   return tx
     .updateTable('users')
-    .set({ ...rest, ...(disabledAt !== undefined && { disabled_at: disabledAt }) })
+    .set({
+      ...rest,
+      ...(tenantId !== undefined && { tenant_id: tenantId }),
+      ...(disabledAt !== undefined && { disabled_at: disabledAt }),
+    })
     .where('id', '=', id)
     .returning(VISIBLE)
     .executeTakeFirst()

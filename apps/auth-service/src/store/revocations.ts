@@ -114,14 +114,15 @@ export interface UserAtIssue {
   role: string
   email: string
   tier: string
+  tenantId: string | null
   /** Null when nothing was revoked. */
   notBefore: Date | null
 }
 
-/** One statement, so that role and moment belong together; undefined when the user is gone or disabled. */
+/** One statement, so that role, tenant and moment belong together; undefined when the user is gone or disabled. */
 export async function findUserAtIssue(tx: Tx, userId: string): Promise<UserAtIssue | undefined> {
   const { rows } = await sql<UserAtIssue>`
-    select u.role, u.email, u.tier,
+    select u.role, u.email, u.tier, u.tenant_id as "tenantId",
       (select max(r.not_before) from revocations r where r.kind = 'user' and r.subject = u.id) as "notBefore"
     from users u where u.id = ${userId} and u.disabled_at is null`.execute(tx)
   return rows[0]

@@ -10,6 +10,7 @@ interface UsersTable {
   password_hash: string
   created_at: Generated<Date>
   tier: Generated<Tier>
+  tenant_id: string | null
   disabled_at: Date | null
   password_changed_at: Generated<Date>
 }

@@ -19,6 +19,7 @@ export interface User {
   fullName: string | null
   role: string
   tier: Tier
+  tenantId: string | null
   createdAt: Date
   disabledAt: Date | null
 }
@@ -31,6 +32,7 @@ export const VISIBLE = [
   'full_name as fullName',
   'role',
   'tier',
+  'tenant_id as tenantId',
   'created_at as createdAt',
   'disabled_at as disabledAt',
 ] as const

@@ -142,6 +142,7 @@ function claimsOf(
     role: user.role,
     email: user.email,
     tier: user.tier,
+    ...(user.tenantId !== null && { tenant_id: user.tenantId }),
     key_id: keyId,
     iat: issuedAt,
     nbf: issuedAt,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from '../endpoint.ts'
-import { id, newPassword, password, permission, printable, tierName } from './fields.ts'
+import { id, newPassword, password, permission, printable, tenantId, tierName } from './fields.ts'
 
 const service = 'auth-service' as const
 
@@ -23,6 +23,8 @@ export const account = z.object({
   full_name: z.string().nullable(),
   role: z.string(),
   tier: tierName,
+  /** Absent for whoever belongs to no tenant. */
+  tenant_id: tenantId.optional(),
   created_at: z.iso.datetime(),
 })
 

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { auditFields, auditOutcome } from '../audit.ts'
 import { endpoint } from '../endpoint.ts'
 import { account } from './accounts.ts'
-import { id, page, pageQuery, printable, roleName, tierName } from './fields.ts'
+import { id, page, pageQuery, printable, roleName, tenantId, tierName } from './fields.ts'
 
 const service = 'auth-service' as const
 
@@ -41,11 +41,13 @@ export const updateUser = endpoint({
   service,
   method: 'PATCH',
   path: '/auth/admin/users/:user_id',
-  summary: 'Change the role or the tier of a user, or disable it; takes effect on tokens in use',
+  summary: 'Change the role, the tier or the tenant of a user, or disable it; takes effect on tokens in use',
   params: userParams,
   body: z.strictObject({
     role: roleName.optional(),
     tier: tierName.optional(),
+    /** Null takes the user out of its tenant. */
+    tenant_id: tenantId.nullable().optional(),
     disabled: z.boolean().optional(),
   }),
   output: managedUser,

@@ -27,6 +27,14 @@ export const TIERS = ['free', 'standard', 'premium'] as const
 export const tierName = z.enum(TIERS)
 export type Tier = (typeof TIERS)[number]
 
+/** Whom a user belongs to beside itself. It stands in headers, claims and logs, so it is made of few letters. */
+export const tenantId = z
+  .string()
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/,
+    'must be 1 to 128 letters, digits, dots, hyphens or underscores, the first a letter or a digit',
+  )
+
 /** A page of a list, and where the next one begins. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
