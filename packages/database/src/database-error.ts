@@ -76,6 +76,24 @@ export function isUniqueViolation(error: unknown, constraint?: string): boolean 
   return constraint === undefined || (error as { constraint?: unknown }).constraint === constraint // pg names it on 23505
 }
 
+const undecided = new WeakSet<Error>()
+
+/** Says of what a transaction has thrown that nobody knows how its COMMIT ended. Gives it back. */
+export function markUndecided(error: unknown): unknown {
+  if (error instanceof Error) undecided.add(error)
+  return error
+}
+
+/** True when the connection was lost while a transaction was being committed. Whatever else a transaction throws, it was rolled back. */
+export function isUndecided(error: unknown): boolean {
+  return error instanceof Error && undecided.has(error)
+}
+
+/** True for what COMMIT itself can be refused with: a constraint that is checked at the end, or others in the way. */
+export function isRefusedCommit(error: unknown): boolean {
+  return /^(23|40001$|40P01$)/.test(codeOf(error) ?? '')
+}
+
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined

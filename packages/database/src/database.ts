@@ -8,7 +8,14 @@ import { beginStatements } from './claims.ts'
 import type { OwnerScope } from './claims.ts'
 import type { DatabaseConfig } from './config.ts'
 import { createPool, roleIn } from './connection.ts'
-import { asProblem, isOutOfReach, isRefusedLogin, tooLong } from './database-error.ts'
+import {
+  asProblem,
+  isOutOfReach,
+  isRefusedCommit,
+  isRefusedLogin,
+  markUndecided,
+  tooLong,
+} from './database-error.ts'
 import { ScopedDialect } from './dialect.ts'
 import type { BeginScope } from './dialect.ts'
 import { migrate, refuseStaleSchema } from './migrations.ts'
@@ -43,7 +50,8 @@ export interface Database<DB> {
   /**
    * Runs `work` in a transaction under row-level security: as the user role, with the principal's claims for exactly
    * as long as the transaction lasts. Commits what `work` returns, rolls back what it throws.
-   * @throws Problem `unavailable` or `timeout`; other errors of Postgres as they are.
+   * @throws Problem `unavailable` or `timeout`; other errors of Postgres as they are. Unless isUndecided() says otherwise of it,
+   *   everything was rolled back.
    */
   withPrincipal<T>(principal: Principal, work: Work<DB, T>, options?: TransactionOptions): Promise<T>
   /** The same as the service's login role and with no claims, for what belongs to no principal (a login, say). */
@@ -113,9 +121,11 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
         ...(as && { as: { principal: as, role: userRole, scope: options.scope } }),
       })
     }
+    let isCommitting = false
     const workInTime: Work<DB, T> = async (tx) => {
       const result = await work(tx)
       timeLeft(deadline) // or the caller, told that it was too late, would find it done
+      isCommitting = true
       return result
     }
     const attributes = {
@@ -128,7 +138,8 @@ export function openDatabase<DB>({ config, migrations, log, service }: OpenDatab
     const done = activeTrace() ? withSpan(SPAN.database, attributes, run) : run()
     return done.catch((error: unknown) => {
       // A connection that is gone after the deadline is one that transaction_timeout ended between two statements.
-      throw Date.now() >= deadline && isOutOfReach(error) ? tooLong(error) : asProblem(error)
+      const problem = Date.now() >= deadline && isOutOfReach(error) ? tooLong(error) : asProblem(error)
+      throw isCommitting && !isRefusedCommit(error) ? markUndecided(problem) : problem
     })
   }
 

@@ -2,6 +2,7 @@ import { Problem, Secret } from '@waybill/service-kit'
 import { freePort, startPostgres } from '@waybill/dev-env'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isUndecided } from '@waybill/database'
 import type { Database } from '@waybill/database'
 import { startSetting, user } from './setting.ts'
 import type { Notes, Setting } from './setting.ts'
@@ -31,7 +32,8 @@ describe('when a connection dies', () => {
       await kill(`pid = ${String(rows[0]!.pid)}`)
       return tx.selectFrom('notes').selectAll().execute()
     })
-    await expect(interrupted).rejects.toMatchObject(gone)
+    const error: unknown = await interrupted.catch((thrown: unknown) => thrown)
+    expect([error, isUndecided(error)]).toEqual([expect.objectContaining(gone), false])
     expect(await works()).toEqual([])
   })
 
@@ -41,7 +43,9 @@ describe('when a connection dies', () => {
       const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx)
       await kill(`pid = ${String(rows[0]!.pid)}`)
     })
-    await expect(interrupted).rejects.toMatchObject(gone)
+    const error: unknown = await interrupted.catch((thrown: unknown) => thrown)
+    // To whom it happens it looks like an answer to the commit that got lost.
+    expect([error, isUndecided(error)]).toEqual([expect.objectContaining(gone), true])
     expect(await works()).toEqual([])
   })
 

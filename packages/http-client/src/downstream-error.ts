@@ -14,18 +14,21 @@ export class DownstreamError extends Problem {
   readonly call: CallName
   /** What the neighbour answered; undefined when it did not answer. */
   readonly downstreamStatus: number | undefined
+  /** False when there was no connection, so that the neighbour has seen nothing of the request and has done nothing, for sure. */
+  readonly sent: boolean
 
   constructor(
     code: ProblemCode,
     detail: string,
     call: CallName,
     status?: number,
-    headers: Record<string, string> = {},
+    { headers = {}, sent = true }: { headers?: Record<string, string>; sent?: boolean } = {},
   ) {
     super(code, detail, { headers })
     this.name = 'DownstreamError'
     this.call = call
     this.downstreamStatus = status
+    this.sent = sent
   }
 }
 
@@ -44,7 +47,9 @@ export function fromWireError(error: WireError, call: CallName): DownstreamError
     case 'aborted':
       return new DownstreamError('client_closed', 'The request was given up.', call)
     case 'private':
-      return new DownstreamError('upstream_failed', `${call.service} may not be called.`, call)
+      return new DownstreamError('upstream_failed', `${call.service} may not be called.`, call, undefined, {
+        sent: error.sent,
+      })
     case 'refused':
     case 'broken':
       return new DownstreamError(
@@ -52,9 +57,7 @@ export function fromWireError(error: WireError, call: CallName): DownstreamError
         `${call.service} cannot be reached at the moment.`,
         call,
         undefined,
-        {
-          'Retry-After': '1',
-        },
+        { headers: { 'Retry-After': '1' }, sent: error.sent },
       )
   }
 }
@@ -82,7 +85,7 @@ export function fromAnswer(
       `${call.service} is not available at the moment.`,
       call,
       status,
-      headers,
+      { headers },
     )
   }
   if (status === 504)
@@ -98,7 +101,7 @@ export function fromAnswer(
   if (status >= 400 && status < 500) {
     const detail =
       typeof told?.detail === 'string' ? told.detail : `${call.service} answered ${String(status)}.`
-    return new DownstreamError(codeFor(status, told?.code), detail, call, status, retry)
+    return new DownstreamError(codeFor(status, told?.code), detail, call, status, { headers: retry })
   }
   return new DownstreamError('upstream_failed', `${call.service} failed.`, call, status)
 }

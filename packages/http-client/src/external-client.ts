@@ -90,7 +90,9 @@ export function createExternalClient(options: ExternalClientOptions): ExternalCl
           if (error.reason === 'private') throw notPublic(target.hostname)
           const problem = fromWireError(error, call)
           throw problem.code === 'unavailable' && options.backend === undefined
-            ? new DownstreamError('upstream_failed', `${target.host} cannot be reached.`, call)
+            ? new DownstreamError('upstream_failed', `${target.host} cannot be reached.`, call, undefined, {
+                sent: error.sent,
+              })
             : problem
         }),
     )

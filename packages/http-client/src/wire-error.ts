@@ -9,6 +9,11 @@ export class WireError extends Error {
     super(message)
     this.reason = reason
   }
+
+  /** False when no connection was made: to an address that nobody listens at, that is not known, or that may not be called. */
+  get sent(): boolean {
+    return this.reason !== 'refused' && this.reason !== 'private'
+  }
 }
 
 /** What the reason of an abort signal stands for: the time was up, or the caller went away. */

@@ -41,7 +41,7 @@ describe('a call to a backend outside', () => {
   test('that cannot be reached is 503, as of a neighbour, and names the backend and not where it is', async () => {
     await backend.close()
     const error = await thrown(call())
-    expect(error).toMatchObject({ code: 'unavailable', headers: { 'Retry-After': '1' } })
+    expect(error).toMatchObject({ code: 'unavailable', headers: { 'Retry-After': '1' }, sent: false })
     expect(String(error)).toContain('The store cannot be reached')
     expect(String(error)).not.toContain('127.0.0.1')
   })
@@ -60,7 +60,9 @@ describe('a call to a backend outside', () => {
       res.write('x')
       res.socket?.destroy()
     }
-    expect(await thrown(call())).toMatchObject({ code: 'unavailable' })
+    expect(await thrown(call())).toMatchObject({ code: 'unavailable', sent: true })
+    answer = (_request, res) => res.socket?.destroy()
+    expect(await thrown(call())).toMatchObject({ code: 'unavailable', sent: true })
   })
 })
 

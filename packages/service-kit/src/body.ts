@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import express from 'express'
 import type { Request, Response } from 'express'
 import { refuseInexactIntegers } from './exact-integers.ts'
@@ -15,7 +16,7 @@ export function bodyReader(
   route: Route,
   limitBytes: number,
 ): (req: Request, res: Response) => Promise<unknown> {
-  const bodyType = route.bodyType ?? (route.input.body ? 'json' : undefined)
+  const bodyType = bodyTypeOf(route)
   const received = new WeakMap<object, { bytes: Buffer; charset: string }>()
   const verify = (req: object, _res: unknown, bytes: Buffer, charset: string) => {
     received.set(req, { bytes, charset })
@@ -46,11 +47,18 @@ export function bodyReader(
       if (whole.charset !== 'utf-8') {
         throw new Problem('unsupported_media_type', 'This route takes JSON in UTF-8 (RFC 8259 section 8.1).')
       }
+      // Each byte that is none would have become U+FFFD, which is not what was sent.
+      if (!isUtf8(whole.bytes)) throw new Problem('invalid_json', 'The body is not valid UTF-8.')
       refuseInexactIntegers(whole.bytes)
     }
     const body: unknown = req.body
     return body
   }
+}
+
+/** How the body of a route arrives; undefined for one that reads none. */
+export function bodyTypeOf({ bodyType, input }: Route): Route['bodyType'] {
+  return bodyType ?? (input.body ? 'json' : undefined)
 }
 
 function refuseOversize(req: Request, limitBytes: number): void {

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
+import { bodyTypeOf } from './body.ts'
 import type { Guard } from './guard.ts'
 import { PROBLEMS } from './problem.ts'
 import type { ProblemCode } from './problem.ts'
@@ -42,7 +43,7 @@ export function openApiDocument(service: DescribedService, routes: readonly Rout
 
 function operation(route: Route, path: string, method: string, throttled: boolean): Json {
   const limited = throttled ? (['rate_limited'] as const) : []
-  const codes = [...new Set([...usualProblems(route), ...(route.problems ?? []), ...limited])]
+  const codes = [...new Set([...usualProblems(route), ...(route.problems ?? []), ...limited, ...ANYWHERE])]
   return {
     operationId: `${method}${path.replace(/[^A-Za-z0-9]+(\w?)/g, (_, next: string) => next.toUpperCase())}`,
     summary: route.summary,
@@ -54,16 +55,7 @@ function operation(route: Route, path: string, method: string, throttled: boolea
       ...headerParameters(route),
     ],
     ...requestBody(route),
-    responses: {
-      [route.status]: {
-        description: STATUS_CODES[route.status] ?? 'Success',
-        ...responseHeaders(route),
-        ...(route.output && {
-          content: { 'application/json': { schema: jsonSchema(route.output, 'output') } },
-        }),
-      },
-      ...problemResponses(route, codes),
-    },
+    responses: { ...successResponses(route), ...problemResponses(route, codes) },
     'x-waybill-guard': guardNote(route.auth),
   }
 }
@@ -90,11 +82,37 @@ const GUARDED = [
   'unavailable',
 ] as const
 
+/** What nobody foresaw, and REQUEST_TIMEOUT_MS. */
+const ANYWHERE = ['internal', 'timeout'] as const
+
+/** What bodyReader() throws. */
+const OF_A_BODY = ['payload_too_large'] as const
+const OF_JSON = [...OF_A_BODY, 'invalid_json', 'unsupported_media_type'] as const
+
 function usualProblems(route: Route): ProblemCode[] {
+  const type = bodyTypeOf(route)
   return [
     ...(route.auth.open ? [] : GUARDED),
     ...(Object.values(route.input).some(Boolean) ? (['validation_failed'] as const) : []),
+    ...(type === undefined ? [] : type === 'json' ? OF_JSON : OF_A_BODY),
   ]
+}
+
+/** The usual answer, and those in its place that the route describes: all with the same body and headers. */
+function successResponses(route: Route): Json {
+  const usual = STATUS_CODES[route.status] ?? 'Success'
+  const described = Object.entries({ [route.status]: usual, ...route.describes?.otherwise })
+  const responses = described.map(([status, description]) => [
+    status,
+    {
+      description,
+      ...responseHeaders(route),
+      ...(route.output && {
+        content: { 'application/json': { schema: jsonSchema(route.output, 'output') } },
+      }),
+    },
+  ])
+  return Object.fromEntries(responses) as Json
 }
 
 function responseHeaders({ describes }: Route): Json {
@@ -129,12 +147,16 @@ function parameters(route: Route, part: 'params' | 'query', where: 'path' | 'que
     part === 'params'
       ? [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] ?? '')
       : Object.keys(properties)
-  return names.map((name) => ({
-    name,
-    in: where,
-    required: part === 'params' || required.has(name),
-    schema: properties[name] ?? { type: 'string' },
-  }))
+  return names.map((name) => {
+    const { description, ...described } = properties[name] ?? { type: 'string' }
+    return {
+      name,
+      in: where,
+      required: part === 'params' || required.has(name),
+      ...(description !== undefined && { description }),
+      schema: described,
+    }
+  })
 }
 
 function headerParameters({ describes }: Route): Json[] {
@@ -155,7 +177,9 @@ function requestBody(route: Route): Json {
   const type = form ? 'application/x-www-form-urlencoded' : json
   // No body reads as an empty object.
   const required = !schema.safeParse({}).success
-  return { requestBody: { required, content: { [type]: { schema: jsonSchema(schema, 'input') } } } }
+  const described = { schema: jsonSchema(schema, 'input') }
+  const content = [type, ...(route.describes?.mediaTypes ?? [])].map((one) => [one, described])
+  return { requestBody: { required, content: Object.fromEntries(content) as Json } }
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {

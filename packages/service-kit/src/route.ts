@@ -37,7 +37,7 @@ interface Behaviour {
   bodyType?: 'json' | 'multipart' | 'stream'
   /** In bytes; the service's BODY_LIMIT_BYTES unless said. */
   bodyLimitBytes?: number
-  /** Refuses (422) an integer in the JSON body of which a double would not keep every digit: 9007199254740993. */
+  /** Keeps the JSON body to the letter: refuses (422) an integer of which a double would lose digits, and (400) bytes that are no UTF-8. */
   exactIntegers?: boolean
   /** In milliseconds; the service's REQUEST_TIMEOUT_MS unless said. */
   timeoutMs?: number
@@ -51,8 +51,12 @@ interface Behaviour {
     schemes?: readonly SecurityScheme[]
     /** The headers of the request that it heeds, by name; none of them must be there. */
     requestHeaders?: Readonly<Record<string, string>>
+    /** Types of the body beside `application/json`: any `application/*+json` is read as that. */
+    mediaTypes?: readonly string[]
     /** What stands in the headers of the answer, by name. */
     headers?: Readonly<Record<string, string>>
+    /** Other statuses of success, and when: `{ 201: 'Created, where there was none' }`. */
+    otherwise?: Readonly<Record<number, string>>
   }
   /** The error body in the shape of another protocol (OpenAI's, say) on that protocol's own paths. */
   renderProblem?: (document: ProblemDocument) => unknown

@@ -56,6 +56,12 @@ describe('a route that keeps integers to the last digit (RFC 8259 section 6)', (
     expect(await send('/v1/exact', Buffer.from(body, 'utf16le'), utf16)).toMatchObject({ status: 415 })
   })
 
+  test('refuses bytes that are no UTF-8, which would be kept as other texts', async () => {
+    const { status, text } = await send('/v1/exact', Buffer.from('["caf\u00e9"]', 'latin1'))
+    expect([status, text]).toEqual([400, expect.stringContaining('not valid UTF-8')])
+    expect(await send('/v1/exact', '["caf\u00e9"]')).toMatchObject({ status: 200 })
+  })
+
   test('is not what other routes are: they take the nearest double', async () => {
     expect(await send('/v1/usual', '[9007199254740993]')).toEqual({
       status: 200,

@@ -4,7 +4,8 @@ import { route } from '../src/index.ts'
 import { openApiDocument } from '../src/openapi.ts'
 import { anybody, ask, stand, writer } from './stand.ts'
 
-const page = z.object({ limit: z.coerce.number().int().max(100).default(20), after: z.string().optional() })
+const after = z.string().optional().describe('The last of the page before')
+const page = z.object({ limit: z.coerce.number().int().max(100).default(20), after })
 const ROUTES = [
   route('GET', '/v1/:backend/things', {
     auth: writer,
@@ -23,6 +24,14 @@ const ROUTES = [
     },
     status: 201,
     handle: () => undefined,
+  }),
+  route('PUT', '/v1/:backend/things/:id', {
+    auth: writer,
+    summary: 'Put a thing in its place',
+    input: { params: z.object({ backend: z.string(), id: z.string() }), body: z.object({ n: z.number() }) },
+    output: z.object({ n: z.number() }),
+    describes: { mediaTypes: ['application/merge-patch+json'], otherwise: { 201: 'It was not there' } },
+    handle: () => ({ n: 1 }),
   }),
   route('ALL', '/files/*path', {
     auth: writer,
@@ -169,10 +178,31 @@ describe('the OpenAPI document', () => {
       '403',
       '404',
       '429',
+      '500',
       '503',
+      '504',
     ])
+    expect(get?.parameters.find(({ name }) => name === 'after')).toEqual({
+      ...{ name: 'after', in: 'query', required: false },
+      ...{ description: 'The last of the page before', schema: { type: 'string' } },
+    })
     expect(post?.requestBody?.content['application/json']?.schema).toMatchObject({ required: ['at'] })
     expect(post?.responses).toHaveProperty('201')
+  })
+
+  test('tells what a body may be refused for, what else it may be, and which other success there is', async () => {
+    const { paths } = await documentOf()
+    const put = paths['/v1/{backend}/things/{id}']?.put
+    expect(Object.keys(put?.requestBody?.content ?? {})).toEqual([
+      'application/json',
+      'application/merge-patch+json',
+    ])
+    expect(put?.responses['201']).toEqual({ ...put?.responses['200'], description: 'It was not there' })
+    for (const status of ['400', '413', '415']) expect(put?.responses).toHaveProperty(status)
+    const stream = paths['/forms']?.post?.responses
+    expect(stream).toHaveProperty('413')
+    expect(stream).not.toHaveProperty('415')
+    expect(paths['/v1/{backend}/things']?.get?.responses).not.toHaveProperty('413')
   })
 
   test('names every method of a route that takes all of them', async () => {
