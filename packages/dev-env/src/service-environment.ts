@@ -1,9 +1,9 @@
 import { SERVICES, type ServiceName } from '@waybill/contracts'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { TRUST_DOMAIN } from './certs/certificates.ts'
 import type { CertificateFiles } from './certs/files.ts'
+import { collectionsFileOf } from './collections-file.ts'
 import { fileMakerSettings } from './filemaker/platform-filemaker.ts'
 import { stateFolder } from './folders.ts'
 import { DATABASE_SERVICES } from './postgres/start.ts'
@@ -35,9 +35,6 @@ export interface Wiring {
   tls?: CertificateFiles | undefined
 }
 
-/** The collections that are declared on the platform. */
-export const collectionsFile = fileURLToPath(new URL('../collections.json', import.meta.url))
-
 /** Named like a place on no network: tokens stay valid when ports change. */
 const ISSUER = 'https://waybill.local'
 
@@ -66,7 +63,7 @@ const RELAXED: Environment = {
 /** What belongs to one process, or would connect services to the wrong neighbour: never inherited by all of them. */
 const NEVER_INHERITED = new RegExp(
   '^(PORT|AUTH_PORT|HOST|GRPC_PORT|GRPC_HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|BOOTSTRAP_ADMIN_.*|DATABASE_(MIGRATION_)?URL' +
-    '|TLS_.*|SUPABASE_.*' +
+    '|TLS_.*|SUPABASE_(?!MAX_).*' +
     '|FILEMAKER_(URL|DATABASE|USERNAME|PASSWORD)' +
     '|OTEL_SERVICE_NAME|OTEL_EXPORTER_OTLP_TRACES_ENDPOINT|INIT_CWD|npm_.*)$',
 )
@@ -85,6 +82,8 @@ export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv
     NODE_COMPILE_CACHE: join(stateFolder(), 'compile-cache'),
     ...(wiring.relaxedLimits ? RELAXED : {}),
     ...Object.fromEntries(passedOn),
+    // The user's own file, if one is named; its path is made whole.
+    ...(service === 'data_store' && { COLLECTIONS_FILE: collectionsFileOf(inherited) }),
     ...wired(service, wiring),
   }))
 }
@@ -104,9 +103,7 @@ function wired(service: ServiceName, wiring: Wiring): Environment {
       ? { DATABASE_URL: postgres.url(service), DATABASE_MIGRATION_URL: postgres.migrationUrl(service) }
       : {}),
     ...(service === 'substrate-api' ? grpcSettings(hostname, grpcPort) : {}),
-    ...(service === 'data_store'
-      ? { LANCEDB_PATH: join(dataDir, 'lancedb'), COLLECTIONS_FILE: collectionsFile }
-      : {}),
+    ...(service === 'data_store' ? { LANCEDB_PATH: join(dataDir, 'lancedb') } : {}),
     ...(service === 'data_store' && supabaseUrl !== undefined ? supabaseSettings(supabaseUrl, secrets) : {}),
     ...(service === 'data_store' && fileMakerUrl !== undefined
       ? fileMakerSettings(fileMakerUrl, secrets)

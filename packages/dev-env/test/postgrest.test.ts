@@ -10,10 +10,12 @@ import { createInterface } from 'node:readline'
 import { signAccessToken } from '@waybill/auth'
 import type { SigningKey } from '@waybill/auth'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { PortTakenError, startTestSupabase } from '../src/index.ts'
+import { loadSecrets, PortTakenError, startTestSupabase } from '../src/index.ts'
 import type { TestSupabase } from '../src/index.ts'
 import { NoPostgrestError, postgrestBinary } from '../src/postgrest/binary.ts'
 import { followKeys } from '../src/postgrest/follow-keys.ts'
+import { serviceRoleKey } from '../src/postgrest/keys.ts'
+import { startPlatformSupabase } from '../src/postgrest/platform-supabase.ts'
 import { startPostgrest } from '../src/postgrest/start.ts'
 import type { Jwks } from '../src/postgrest/start.ts'
 
@@ -96,6 +98,37 @@ describe.skipIf(!hasPostgrest)('PostgREST', () => {
     await expect.poll(() => isAlive(Number(pid)), { timeout: 10_000 }).toBe(false)
     await expect.poll(() => readdirSync(temporary), { timeout: 10_000 }).toEqual([])
     rmSync(temporary, { recursive: true })
+  })
+
+  // The last one: it gives the database another password.
+  it('of the platform has the tables of its collections, and is back on its port when it was killed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'waybill-secrets-'))
+    const secrets = loadSecrets(folder)
+    const printed: string[] = []
+    const own = await startPlatformSupabase({
+      ...{ adminUrl: clusterUrl(), secrets, log: (line) => void printed.push(line) },
+      collections: [
+        { name: 'diary', backends: ['supabase'], supabase: { table: 'pages' } },
+        { name: 'elsewhere', backends: ['postgres'] },
+      ],
+    })
+    if (!own) throw new Error('there is a PostgREST, and none was started')
+    try {
+      const headers = { Authorization: `Bearer ${serviceRoleKey(secrets.supabaseSecret)}` }
+      const statusOf = async (table: string) =>
+        (await fetch(`${own.url}/${table}?select=id&limit=0`, { headers })).status
+      expect([await statusOf('pages'), await statusOf('elsewhere')]).toEqual([200, 404])
+      const { pid } = own
+      process.kill(pid, 'SIGKILL')
+      await expect.poll(() => isAlive(pid)).toBe(false)
+      await expect.poll(() => statusOf('pages').catch(() => 0), { timeout: 15_000 }).toBe(200)
+      expect(own.pid).not.toBe(pid)
+      expect(printed.filter((line) => line.includes('starting it again'))).toHaveLength(1)
+    } finally {
+      await own.close()
+      rmSync(folder, { recursive: true })
+    }
+    expect(own.pid).toBe(0)
   })
 })
 

@@ -87,9 +87,16 @@ const CASES: Case[] = [
   {
     what: 'an unknown member',
     path: RECORDS,
-    ask: () => ({ json: { data: {}, owner: 'me' } }),
+    ask: () => ({ json: { data: {}, version: 3 } }),
     status: 400,
     code: 'validation_failed',
+  },
+  {
+    what: "somebody else's name on a record",
+    path: RECORDS,
+    ask: () => ({ json: { data: {}, owner: 'somebody-else' } }),
+    status: 403,
+    code: 'forbidden',
   },
   {
     what: 'a role at registration',

@@ -1,11 +1,11 @@
 import { SERVICES } from '@waybill/contracts'
+import { collectionsFileOf, readCollections } from '../collections-file.ts'
 import { startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
 import { seedAccounts } from '../platform/accounts.ts'
 import { development } from '../platform/development.ts'
 import { waitUntilReady } from '../platform/readiness.ts'
 import { startPostgres } from '../postgres/start.ts'
 import { startPlatformSupabase } from '../postgrest/platform-supabase.ts'
-import { collectionsFile } from '../service-environment.ts'
 import { startTraceReceiver } from '../traces/receiver.ts'
 import { aborted, stopRequest } from './stop-request.ts'
 import { overview } from './table.ts'
@@ -16,7 +16,8 @@ const READY_MS = 24 * 3600 * 1000
 // The part of `npm run dev` that is no service: PostgreSQL, the trace page, the accounts, and the table of it all.
 try {
   const stop = stopRequest()
-  const { urls, ports, secrets, postgresFolder } = development(process.env)
+  const { urls, ports, secrets, postgresFolder, fileMakerFile } = development(process.env)
+  const collections = readCollections(collectionsFileOf(process.env))
   const receiver = await startTraceReceiver({ port: ports.traces })
   const postgres = await startPostgres({
     dataDir: postgresFolder,
@@ -25,10 +26,12 @@ try {
     log: (line) => void process.stderr.write(`${line}\n`),
   })
   const supabase = await startPlatformSupabase({
-    ...{ adminUrl: postgres.adminUrl, secrets, port: ports.postgrest },
+    ...{ adminUrl: postgres.adminUrl, secrets, collections, port: ports.postgrest },
     log: (line) => void process.stderr.write(`${line}\n`),
   })
-  const fileMaker = await startPlatformFileMaker({ secrets, collectionsFile, port: ports.filemaker })
+  const fileMaker = await startPlatformFileMaker({
+    ...{ secrets, collections, file: fileMakerFile, port: ports.filemaker },
+  })
   const keys = supabase?.believe(urls['auth-service'])
   try {
     await Promise.all(SERVICES.map((service) => waitUntilReady(urls[service], READY_MS, stop)))

@@ -4,6 +4,7 @@ import { portOf } from '../ports.ts'
 import { envelope, FileMakerError } from './errors.ts'
 import { createFaults } from './faults.ts'
 import type { Fault, FaultOptions } from './faults.ts'
+import { openKeptFile } from './kept-file.ts'
 import { readText } from './request.ts'
 import { answer } from './routes.ts'
 import type { Answer } from './routes.ts'
@@ -19,6 +20,8 @@ export interface EmulatorOptions {
   password?: string
   /** Any free port unless said. */
   port?: number
+  /** Where the records stay between runs; without, they end with the emulator. */
+  file?: string
   maxSessions?: number
   now?: () => number
 }
@@ -53,16 +56,27 @@ export interface FileMakerEmulator {
 
 /**
  * FileMaker's Data API on 127.0.0.1, as Claris documents it: sessions, records with their modification ids and locks, finds with
- * the find operators of FileMaker Pro, its errors. One database file, kept in memory. No portals, containers, scripts or globals.
+ * the find operators of FileMaker Pro, its errors. One database file, in memory. No portals, containers, scripts or globals.
  */
 export async function startFileMaker(options: EmulatorOptions): Promise<FileMakerEmulator> {
   const { database = 'Waybill', username = 'data_store', password = 'data_store', port = 0 } = options
   const { maxSessions = 500, now = Date.now } = options
   const sessions = createSessions({ username, password }, maxSessions, now)
-  const layouts = new Map(
+  const kept =
+    options.file === undefined
+      ? undefined
+      : openKeptFile(options.file, () =>
+          Object.fromEntries([...layouts].map(([name, table]) => [name, table.contents()])),
+        )
+  const layouts: ReadonlyMap<string, Table> = new Map(
     Object.entries(options.layouts).map(([name, fields]) => [
       name,
-      createTable(fields, () => new Date(now())),
+      createTable({
+        fields,
+        today: () => new Date(now()),
+        kept: kept?.contentsOf(name),
+        changed: () => kept?.changed(),
+      }),
     ]),
   )
   const file = { name: database, sessions, layouts }
@@ -119,6 +133,7 @@ export async function startFileMaker(options: EmulatorOptions): Promise<FileMake
       server.closeAllConnections()
       server.close()
       await once(server, 'close')
+      kept?.close()
     },
   }
 }

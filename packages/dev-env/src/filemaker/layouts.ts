@@ -1,13 +1,6 @@
+import type { DeclaredCollection } from '../collections-file.ts'
 import type { EmulatorOptions } from './emulator.ts'
 import type { FieldDefinition } from './table.ts'
-
-/** Of a declared collection, what its layout depends on; see COLLECTIONS_FILE of data_store. */
-export interface DeclaredCollection {
-  name: string
-  backends: readonly string[]
-  schema?: { properties?: Readonly<Record<string, { type?: unknown }>> }
-  filemaker?: { layout?: string; fields?: Readonly<Record<string, string>> }
-}
 
 const OWN_FIELDS = ['owner', 'record_id', 'created_at', 'updated_at', 'data']
 

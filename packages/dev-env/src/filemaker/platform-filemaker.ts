@@ -1,36 +1,36 @@
-import { readFileSync } from 'node:fs'
+import type { DeclaredCollection } from '../collections-file.ts'
 import { portIsFree, PortTakenError } from '../ports.ts'
 import type { Secrets } from '../secrets.ts'
 import { startFileMaker } from './emulator.ts'
 import type { FileMakerEmulator } from './emulator.ts'
 import { layoutsOf } from './layouts.ts'
-import type { DeclaredCollection } from './layouts.ts'
+
+/** The name of the file, in a folder of data. */
+export const FILEMAKER_FILE = 'filemaker.json'
 
 const DATABASE = 'Waybill'
 const USERNAME = 'data_store'
 
 /**
- * The platform's FileMaker: the emulator with a layout for each collection of the file. What it keeps ends with it. Throws
- * PortTakenError when `port` is taken.
+ * The platform's FileMaker: the emulator with a layout for each of the collections. What it keeps ends with it, unless there is a
+ * file for it. Throws PortTakenError when `port` is taken, and an error that names the file when that is damaged.
  */
 export async function startPlatformFileMaker(options: {
   secrets: Secrets
-  /** COLLECTIONS_FILE */
-  collectionsFile: string
+  collections: readonly DeclaredCollection[]
+  /** Where its records stay between runs. */
+  file?: string | undefined
   /** Any free one unless said. */
   port?: number | undefined
 }): Promise<FileMakerEmulator> {
-  const { secrets, collectionsFile, port } = options
+  const { secrets, collections, file, port } = options
   if (port !== undefined && !(await portIsFree(port)))
     throw new PortTakenError(port, 'FileMaker', 'FILEMAKER_PORT')
-  // data_store checks the whole of it at its start.
-  const { collections } = JSON.parse(readFileSync(collectionsFile, 'utf8')) as {
-    collections: DeclaredCollection[]
-  }
   return startFileMaker({
     layouts: layoutsOf(collections),
     ...{ database: DATABASE, username: USERNAME, password: passwordFrom(secrets) },
     ...(port === undefined ? {} : { port }),
+    ...(file === undefined ? {} : { file }),
   })
 }
 

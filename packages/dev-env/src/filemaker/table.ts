@@ -29,6 +29,12 @@ interface Kept {
   values: Map<string, Searched>
 }
 
+/** All that a table keeps, as it can be written down. */
+export interface TableContents {
+  lastId: number
+  records: readonly { recordId: number; modId: number; values: Readonly<Record<string, string>> }[]
+}
+
 /** One find request: criteria by field. */
 export interface FindRequest {
   criteria: ReadonlyMap<string, string>
@@ -54,13 +60,26 @@ export interface Table {
   all(sort: readonly SortOrder[]): RecordView[]
   /** As a user who is typing in the record holds it; gives back how to let go. */
   lock(recordId: string): () => void
+  contents(): TableContents
 }
 
-export function createTable(fields: readonly FieldDefinition[], today: () => Date): Table {
+interface TableOptions {
+  fields: readonly FieldDefinition[]
+  today: () => Date
+  /** What it has from the beginning. */
+  kept?: TableContents | undefined
+  changed?: () => void
+}
+
+export function createTable({ fields, today, kept: earlier, changed }: TableOptions): Table {
   const definitions = new Map(fields.map((field) => [field.name, field]))
   const records = new Map<number, Kept>()
   const locked = new Set<number>()
-  let lastId = 0
+  let lastId = earlier?.lastId ?? 0
+  for (const { recordId, modId, values } of earlier?.records ?? []) {
+    const read = Object.entries(values).map(([name, value]) => [name, searched(value)] as const)
+    records.set(recordId, { recordId, modId, values: new Map(read) })
+  }
 
   const definitionOf = (name: string): FieldDefinition => {
     const definition = definitions.get(name)
@@ -135,6 +154,7 @@ export function createTable(fields: readonly FieldDefinition[], today: () => Dat
       lastId += 1
       const record = { recordId: lastId, modId: 0, values }
       records.set(lastId, record)
+      changed?.()
       return view(record)
     },
     get: (recordId) => view(kept(recordId)),
@@ -146,11 +166,13 @@ export function createTable(fields: readonly FieldDefinition[], today: () => Dat
       if (Object.keys(fieldData).length > 0) {
         record.values = values
         record.modId += 1
+        changed?.()
       }
       return view(record)
     },
     remove(recordId) {
       records.delete(unlocked(recordId).recordId)
+      changed?.()
     },
     find(requests, sort) {
       let found = new Set<Kept>()
@@ -171,6 +193,13 @@ export function createTable(fields: readonly FieldDefinition[], today: () => Dat
       locked.add(id)
       return () => locked.delete(id)
     },
+    contents: () => ({
+      lastId,
+      records: [...records.values()].map(({ recordId, modId, values }) => ({
+        ...{ recordId, modId },
+        values: Object.fromEntries([...values].map(([name, { value }]) => [name, value])),
+      })),
+    }),
   }
 }
 

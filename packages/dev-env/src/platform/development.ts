@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { FILEMAKER_FILE } from '../filemaker/platform-filemaker.ts'
 import { stateFolder } from '../folders.ts'
 import { databaseName } from '../postgres/roles.ts'
 import { postgresUrl } from '../postgres/start.ts'
@@ -15,6 +16,8 @@ export interface Development {
   secrets: Secrets
   /** Folder of the database cluster. */
   postgresFolder: string
+  /** What the FileMaker emulator keeps. */
+  fileMakerFile: string
 }
 
 const POSTGRES_PORT = 54_329
@@ -60,5 +63,6 @@ export function development(env: NodeJS.ProcessEnv): Development {
     environments,
     secrets,
     postgresFolder: join(folder, 'postgres'),
+    fileMakerFile: join(folder, FILEMAKER_FILE),
   }
 }

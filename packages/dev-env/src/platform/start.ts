@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { keepCertificates } from '../certs/keep.ts'
-import { startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
+import { collectionsFileOf, readCollections } from '../collections-file.ts'
+import { FILEMAKER_FILE, startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
 import { startPostgres } from '../postgres/start.ts'
 import { startPlatformSupabase } from '../postgrest/platform-supabase.ts'
 import { loadSecrets } from '../secrets.ts'
-import { collectionsFile, serviceEnvironments } from '../service-environment.ts'
+import { serviceEnvironments } from '../service-environment.ts'
 import { perService, type PerService } from '../services.ts'
 import { startTraceReceiver } from '../traces/receiver.ts'
 import { seedAccounts, type Account } from './accounts.ts'
@@ -66,6 +67,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     for (let next = cleanups.pop(); next; next = cleanups.pop()) await next()
   }
   try {
+    const collections = readCollections(collectionsFileOf(env))
     const kept = options.dataDir === undefined ? undefined : resolve(options.dataDir)
     const dataDir = kept ?? mkdtempSync(join(tmpdir(), 'waybill-platform-'))
     if (kept === undefined) cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }))
@@ -81,13 +83,16 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     })
     cleanups.push(postgres.close)
     const supabase = await startPlatformSupabase({
-      ...{ adminUrl: postgres.adminUrl, secrets, port: ports.postgrest },
+      ...{ adminUrl: postgres.adminUrl, secrets, collections, port: ports.postgrest },
       log: (line) => {
         log('postgrest', line)
       },
     })
     if (supabase) cleanups.push(supabase.close)
-    const fileMaker = await startPlatformFileMaker({ secrets, collectionsFile, port: ports.filemaker })
+    const fileMaker = await startPlatformFileMaker({
+      ...{ secrets, collections, port: ports.filemaker },
+      ...(kept !== undefined && { file: join(kept, FILEMAKER_FILE) }),
+    })
     cleanups.push(fileMaker.close)
     const receiver = await startTraceReceiver(
       ports.traces === undefined ? { preferPort: 4318 } : { port: ports.traces },

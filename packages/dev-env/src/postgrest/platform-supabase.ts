@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
+import type { DeclaredCollection } from '../collections-file.ts'
 import type { ProbeCredentials } from '../platform/probe.ts'
 import type { Secrets } from '../secrets.ts'
-import { collectionsFile } from '../service-environment.ts'
 import { postgrestBinary } from './binary.ts'
 import { createSupabaseDatabase, type SupabaseCollection } from './database.ts'
 import { followKeys, type KeysFollower } from './follow-keys.ts'
@@ -10,6 +9,8 @@ import { startPostgrest } from './start.ts'
 
 export interface PlatformSupabase {
   url: string
+  /** Of PostgREST; 0 while it is about to be started again. */
+  readonly pid: number
   /** Believes tokens of auth-service, from when it is there; with `credentials` over HTTPS. */
   believe: (authService: string, credentials?: ProbeCredentials) => KeysFollower
   close: () => Promise<void>
@@ -19,12 +20,14 @@ export interface PlatformSupabaseOptions {
   /** The superuser of the platform's cluster. */
   adminUrl: string
   secrets: Secrets
+  collections: readonly DeclaredCollection[]
   port?: number | undefined
   log: (line: string) => void
 }
 
 /**
- * The backend `supabase` of a platform: a database in its cluster with the collections that it declares, and a PostgREST.
+ * The backend `supabase` of a platform: a database in its cluster with the collections that it declares, and a PostgREST, which is
+ * started again when it ends.
  * Undefined, and said so, where there is no PostgREST for this machine.
  */
 export async function startPlatformSupabase(
@@ -36,16 +39,20 @@ export async function startPlatformSupabase(
     return undefined
   }
   const password = secrets.databasePassword('authenticator')
-  const collections = declaredCollections()
+  const collections = inSupabase(options.collections)
   const { databaseUrl } = await createSupabaseDatabase({ adminUrl, password, collections })
   const own = projectKeys(secrets.supabaseSecret)
   const postgrest = await startPostgrest({
     ...{ databaseUrl, jwks: own, log },
     audience: SUPABASE_AUDIENCE,
+    restart: true,
     ...(port !== undefined && { port }),
   })
   return {
     url: postgrest.url,
+    get pid() {
+      return postgrest.pid
+    },
     believe: (authService, credentials) =>
       followKeys({
         url: authService,
@@ -58,15 +65,7 @@ export async function startPlatformSupabase(
   }
 }
 
-/** What collections.json declares for Supabase. data_store checks the file; here it is the platform's own. */
-function declaredCollections(): SupabaseCollection[] {
-  interface Declared {
-    name: string
-    backends: string[]
-    scope?: SupabaseCollection['scope']
-    supabase?: { table?: string }
-  }
-  const { collections } = JSON.parse(readFileSync(collectionsFile, 'utf8')) as { collections: Declared[] }
+function inSupabase(collections: readonly DeclaredCollection[]): SupabaseCollection[] {
   return collections
     .filter(({ backends }) => backends.includes('supabase'))
     .map(({ name, scope = 'user', supabase }) => ({ table: supabase?.table ?? name, scope }))

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { guardProcess } from '../guard.ts'
+import type { Ended, ServiceProcess } from '../platform/service-process.ts'
 
 export interface ServerOptions {
   binary: string
@@ -14,11 +15,8 @@ export interface ServerOptions {
   log?: ((line: string) => void) | undefined
 }
 
-export interface Server {
-  pid: number
-  signal: (name: NodeJS.Signals) => void
-  stop: () => Promise<void>
-}
+/** The process, whether it is ready or not. */
+export type Server = ServiceProcess
 
 const READY_MS = 20_000
 const POLL_MS = 20
@@ -33,8 +31,8 @@ export class PostgrestStartError extends Error {
   }
 }
 
-/** Starts the process; resolves when it has read the schema and takes requests. Throws PostgrestStartError. */
-export async function startServer({ binary, env, adminPort, folder, log }: ServerOptions): Promise<Server> {
+/** Starts the process. */
+export function spawnServer({ binary, env, folder, log }: ServerOptions): Server {
   const child = spawn(binary, [], { env, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const lines: string[] = []
   for (const input of [child.stdout, child.stderr]) {
@@ -45,31 +43,39 @@ export async function startServer({ binary, env, adminPort, folder, log }: Serve
     })
   }
   const guard = child.pid === undefined ? undefined : guardProcess(child.pid, 'TERM', folder)
-  const over = new AbortController()
-  const ended = new Promise<void>((resolve) => {
-    const end = () => {
-      guard?.release()
-      over.abort()
-      resolve()
-    }
+  const ended = new Promise<Ended>((resolve) => {
     child.once('error', (error) => {
       lines.push(error.message)
-      end()
+      resolve({ code: null, signal: null, lines })
     })
-    child.once('close', end)
+    child.once('close', (code, signal) => {
+      guard?.release()
+      resolve({ code, signal, lines })
+    })
   })
-  const stop = async () => {
-    child.kill('SIGTERM')
-    const lastResort = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-    await ended
-    clearTimeout(lastResort)
+  return { pid: child.pid, kill: (signal) => void child.kill(signal), ended }
+}
+
+/** As spawnServer; resolves when it has read the schema and takes requests. Throws PostgrestStartError. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const server = spawnServer(options)
+  const over = new AbortController()
+  void server.ended.then(() => {
+    over.abort()
+  })
+  if (!(await isReady(`http://127.0.0.1:${options.adminPort}/ready`, over.signal))) {
+    await stopServer(server)
+    throw new PostgrestStartError((await server.ended).lines)
   }
-  if (!(await isReady(`http://127.0.0.1:${adminPort}/ready`, over.signal))) {
-    await stop()
-    throw new PostgrestStartError(lines)
-  }
-  // It is ready, so it has been spawned.
-  return { pid: child.pid ?? 0, signal: (name) => void child.kill(name), stop }
+  return server
+}
+
+/** Ends the process: SIGTERM, and SIGKILL when that has not done it in time. */
+export async function stopServer({ kill, ended }: Server): Promise<void> {
+  kill('SIGTERM')
+  const lastResort = setTimeout(kill, STOP_MS, 'SIGKILL')
+  await ended
+  clearTimeout(lastResort)
 }
 
 async function isReady(url: string, over: AbortSignal): Promise<boolean> {

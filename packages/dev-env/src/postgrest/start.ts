@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts, portIsFree, PortTakenError } from '../ports.ts'
 import { NoPostgrestError, postgrestBinary } from './binary.ts'
-import { PostgrestStartError, startServer, type Server } from './server.ts'
+import { keepRunning } from './keep-running.ts'
+import { PostgrestStartError, spawnServer, startServer, stopServer } from './server.ts'
+import type { Server, ServerOptions } from './server.ts'
 
 /** A JSON Web Key Set (RFC 7517): public keys, and secret ones (`kty` `oct`) where a test signs with those. */
 export interface Jwks {
@@ -25,6 +27,8 @@ export interface PostgrestOptions {
   port?: number
   /** The most rows of one answer; without it as many as there are. */
   maxRows?: number
+  /** Starts it again, on the same port, when it ends by itself. */
+  restart?: boolean
   /** What PostgREST prints, a line at a time. */
   log?: (line: string) => void
 }
@@ -32,7 +36,8 @@ export interface PostgrestOptions {
 export interface Postgrest {
   url: string
   port: number
-  pid: number
+  /** 0 while it is about to be started again. */
+  readonly pid: number
   /** Believes tokens of these keys from now on, and of no others. */
   setKeys: (jwks: Jwks) => void
   /** Reads anew what there is in the schema, as `notify pgrst` does. */
@@ -60,20 +65,25 @@ export async function startPostgrest(options: PostgrestOptions): Promise<Postgre
   }
   try {
     writeKeys(keysFile, options.jwks)
-    const { server, port } = await startOnPort(binary, options, folder, keysFile)
+    const { server, port, as } = await startOnPort(binary, options, folder, keysFile)
+    const running = options.restart
+      ? keepRunning(server, () => spawnServer(as), options.log ?? (() => undefined))
+      : { pid: () => server.pid, kill: server.kill, close: () => stopServer(server) }
     return {
       url: `http://127.0.0.1:${port}`,
       port,
-      pid: server.pid,
+      get pid() {
+        return running.pid() ?? 0
+      },
       setKeys: (jwks) => {
         writeKeys(keysFile, jwks)
-        server.signal('SIGUSR2')
+        running.kill('SIGUSR2')
       },
       reloadSchema: () => {
-        server.signal('SIGUSR1')
+        running.kill('SIGUSR1')
       },
       async close() {
-        await server.stop()
+        await running.close()
         discard()
       },
     }
@@ -88,13 +98,14 @@ async function startOnPort(
   options: PostgrestOptions,
   folder: string,
   keysFile: string,
-): Promise<{ server: Server; port: number }> {
+): Promise<{ server: Server; port: number; as: ServerOptions }> {
   for (let attempt = 1; ; attempt += 1) {
     const free = await freePorts(2, options.port === undefined ? [] : [options.port])
     const [port = 0, adminPort = 0] = options.port === undefined ? free : [options.port, ...free]
     const env = settings(options, port, adminPort, keysFile)
+    const as = { binary, env, adminPort, folder, log: options.log }
     try {
-      return { port, server: await startServer({ binary, env, adminPort, folder, log: options.log }) }
+      return { port, as, server: await startServer(as) }
     } catch (error) {
       const lostRace = error instanceof PostgrestStartError && /address.* in use/i.test(error.message)
       if (!lostRace || attempt === PORT_ATTEMPTS) throw error
