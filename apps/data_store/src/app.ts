@@ -5,14 +5,14 @@ import { createHttpClient } from '@waybill/http-client'
 import type { OnBehalfOf } from '@waybill/http-client'
 import { ConfigError, createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
-import { createAuditTrail } from './audit-trail.ts'
+import { createAuditTrail } from './audit/trail.ts'
 import { openBackends } from './backends/open.ts'
 import { createCollections } from './collections/collections.ts'
 import { readDeclarations } from './collections/declarations.ts'
 import type { Config } from './config.ts'
-import { createIdempotency } from './idempotency.ts'
-import { createJournal } from './journal.ts'
-import { createRecords } from './records.ts'
+import { createIdempotency } from './records/idempotency.ts'
+import { createJournal } from './audit/journal.ts'
+import { createRecords } from './records/records.ts'
 import { auditRoutes } from './routes/audit.ts'
 import { backendRoutes } from './routes/backends.ts'
 import { bulkRoutes } from './routes/bulk.ts'
@@ -62,6 +62,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     maxDepth: config.RECORD_MAX_DEPTH,
     maxRecords: config.BULK_MAX_RECORDS,
     maxConditions: config.FILTER_MAX_CONDITIONS,
+    maxPageBytes: config.PAGE_MAX_BYTES,
   }
   const journal = createJournal({
     database,

@@ -40,6 +40,9 @@ export const configSchema = z.object({
   FILTER_MAX_CONDITIONS: env
     .int({ min: 1, max: dataStore.FILTER_CEILING, default: 100 })
     .describe('The most comparisons in a filter; of `in`, each of its values is one'),
+  PAGE_MAX_BYTES: env
+    .int({ min: 1024, max: 64 * 1024 ** 2, default: 8 * 1024 ** 2 })
+    .describe('The most bytes of records in a page, as JSON: it ends early, but has one record at least'),
   SCAN_MAX_RECORDS: env
     .int({ min: 1, max: 1_000_000, default: 10_000 })
     .describe('The most records of an owner that a query looks at which the backend itself cannot answer'),

@@ -2,7 +2,7 @@ import { describeAudit } from '@waybill/database'
 import type { AuditRow } from '@waybill/database'
 import { createLogger, requestContext, runInContext } from '@waybill/service-kit'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createAuditBatch } from '../src/audit-batch.ts'
+import { createAuditBatch } from '../src/audit/batch.ts'
 
 const log = createLogger({ service: 'data_store', level: 'silent' })
 const row = (resource: string): AuditRow =>

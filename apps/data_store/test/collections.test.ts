@@ -102,7 +102,7 @@ describe('a file of collections', () => {
     [
       'a format, which would not be looked at',
       declared({ schema: { type: 'object', properties: { at: { type: 'string', format: 'date' } } } }),
-      'the schema of notes: unknown format "date"',
+      'the schema of notes: unknown format "date" at "#/properties/at": no formats are known here, use "pattern"',
     ],
     [
       'a schema elsewhere',

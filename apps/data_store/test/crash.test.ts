@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { COLLECTIONS } from './fixtures/collections.ts'
 import { createWorker, settleAfterCrash, writeUntilGone } from './fixtures/crash-worker.ts'
 import type { CrashWorker } from './fixtures/crash-worker.ts'
+import { HAS_POSTGREST } from './fixtures/on-postgrest.ts'
 import { createRandom } from './fixtures/random.ts'
 import { startIssuer, startService } from './fixtures/service-process.ts'
 import type { ServiceProcess } from './fixtures/service-process.ts'
@@ -30,12 +31,14 @@ beforeAll(async () => {
   ])
   admin = new pg.Client({ connectionString: postgres.adminUrl })
   await admin.connect()
-  const supabase = await startTestSupabase({
-    adminUrl: postgres.adminUrl,
-    jwks: auth.jwks,
-    collections: COLLECTIONS.map(({ name, scope = 'user' }) => ({ table: name, scope })),
-  })
-  closing.push(() => supabase.close())
+  const supabase = HAS_POSTGREST
+    ? await startTestSupabase({
+        adminUrl: postgres.adminUrl,
+        jwks: auth.jwks,
+        collections: COLLECTIONS.map(({ name, scope = 'user' }) => ({ table: name, scope })),
+      })
+    : undefined
+  closing.push(() => supabase?.close() ?? Promise.resolve())
   closing.push(
     () => admin.end(),
     postgres.close,
@@ -50,10 +53,12 @@ beforeAll(async () => {
     DATABASE_URL: postgres.databaseUrl,
     DATABASE_MIGRATION_URL: postgres.migrationUrl,
     LANCEDB_PATH: join(folder, 'lancedb'),
-    SUPABASE_URL: supabase.url,
-    SUPABASE_REST_PATH: '/',
-    SUPABASE_PUBLISHABLE_KEY: supabase.publishableKey,
-    SUPABASE_SECRET_KEY: supabase.secretKey,
+    ...(supabase && {
+      SUPABASE_URL: supabase.url,
+      SUPABASE_REST_PATH: '/',
+      SUPABASE_PUBLISHABLE_KEY: supabase.publishableKey,
+      SUPABASE_SECRET_KEY: supabase.secretKey,
+    }),
     FILEMAKER_URL: fileMaker.url,
     FILEMAKER_DATABASE: fileMaker.database,
     FILEMAKER_USERNAME: fileMaker.username,

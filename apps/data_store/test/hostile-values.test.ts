@@ -1,7 +1,7 @@
 import { Agent } from 'node:http'
 import { isDeepStrictEqual as isSame } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { isStorableText as isStorable } from '../src/record-data.ts'
+import { isStorableText as isStorable } from '../src/records/data.ts'
 import { matches } from '../src/query/evaluate.ts'
 import { recordsOf, sendTo } from './fixtures/hostile-caller.ts'
 import type { Answer, Sender } from './fixtures/hostile-caller.ts'

@@ -1,5 +1,5 @@
 import { loadConfig } from '@waybill/service-kit'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createApp } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
 import { records, startSetting } from './setting.ts'
@@ -18,8 +18,10 @@ beforeEach(() => setting.admin('truncate idempotency_keys, records'))
 afterAll(() => setting.close())
 
 const path = records('postgres')
-const send = (data: object = { n: 1 }) => alice('post', path, { data }).set('Idempotency-Key', 'k')
-const kept = async () => ((await alice('get', path).expect(200)).body as { items: unknown[] }).items
+const send = (data: object = { n: 1 }, backend = 'postgres') =>
+  alice('post', records(backend), { data }).set('Idempotency-Key', 'k')
+const kept = async (backend = 'postgres') =>
+  ((await alice('get', records(backend)).expect(200)).body as { items: unknown[] }).items
 const age = (seconds: number) =>
   setting.admin(`update idempotency_keys set created_at = now() - interval '${String(seconds)} seconds'`)
 
@@ -39,18 +41,106 @@ test('a request that was cut short stays unknown: it is never done again, and it
   expect(await kept()).toHaveLength(1)
 })
 
-test('a request that failed without a refusal stays unknown too, whatever kept it from its end', async () => {
-  const columns = '(scope, owner, collection, id, data)'
-  await setting.admin(`revoke insert ${columns} on records from data_store_user`)
-  await send().expect(500)
-  await setting.admin(`grant insert ${columns} on records to data_store_user`)
-  await send().expect(409)
-  await setting.admin('truncate idempotency_keys')
-  await setting.admin('begin; lock table records')
-  await send().expect(503)
-  await setting.admin('rollback')
-  await send().expect(409)
-  expect(await kept()).toEqual([])
+describe('a request that certainly did nothing frees its key', () => {
+  test('what Postgres has rolled back, whatever for', async () => {
+    const columns = '(scope, owner, collection, id, data)'
+    await setting.admin(`revoke insert ${columns} on records from data_store_user`)
+    await send().expect(500)
+    await setting.admin(`grant insert ${columns} on records to data_store_user`)
+    await setting.admin('begin; lock table records')
+    await send().expect(503)
+    await setting.admin('rollback')
+    await send().expect(201)
+    expect(await kept()).toHaveLength(1)
+  })
+
+  test('what has no intent in the audit, and so was not begun', async () => {
+    await setting.admin('revoke insert on open_intents from data_store')
+    await send({ n: 1 }, 'lancedb').expect(500)
+    await setting.admin('grant insert on open_intents to data_store')
+    await send({ n: 1 }, 'lancedb').expect(201)
+  })
+
+  test('what FileMaker did, and was made to undo', async () => {
+    setting.fileMaker.fail({ kind: 'drop', done: true }, { on: /^POST .*records$/ })
+    await send({ n: 1 }, 'filemaker').expect(503)
+    await send({ n: 1 }, 'filemaker').expect(201)
+    expect(await kept('filemaker')).toHaveLength(1)
+    await setting.admin('truncate idempotency_keys')
+    setting.fileMaker.fail({ kind: 'error', code: '812' }, { on: /^POST .*records$/ })
+    await send({ n: 2 }, 'filemaker').expect(503)
+    await send({ n: 2 }, 'filemaker').expect(201)
+  })
+
+  test.each(['supabase', 'filemaker'])('what there was no connection for: %s', async (backend) => {
+    const nobody = 'http://127.0.0.1:1'
+    const away = await startSetting({
+      ...{ FILEMAKER_URL: nobody, SUPABASE_URL: nobody, SUPABASE_PUBLISHABLE_KEY: 'for tests' },
+    })
+    try {
+      const client = await away.as('alice')
+      for (let attempt = 0; attempt < 2; attempt += 1) {
+        const { headers } = await client('post', records(backend), { data: {} })
+          .set('Idempotency-Key', 'k')
+          .expect(503)
+        expect(headers['retry-after']).toBe('1')
+      }
+      expect(await away.admin('select key from idempotency_keys')).toEqual([])
+      const rows = await away.admin(`select details->>'code' as code from audit where outcome = 'failure'`)
+      expect(rows).toEqual([{ code: 'unavailable' }, { code: 'unavailable' }])
+    } finally {
+      await away.close()
+    }
+  })
+})
+
+describe('of a request that ended without a known outcome its sender is told so at once', () => {
+  const expectUnknown = async (again: ReturnType<Client>) => {
+    const { headers, body } = await again.expect(409)
+    expect(headers['retry-after']).toBeUndefined()
+    expect(body).toMatchObject({
+      detail: expect.stringContaining('failed, and may have been done') as string,
+    })
+  }
+
+  test('when the connection to Postgres was lost while it committed', async () => {
+    await setting.admin(`
+      create function lose() returns trigger language plpgsql security definer as $$
+        begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;
+      create constraint trigger lose after insert on records deferrable initially deferred
+        for each row execute function lose()`)
+    await send().expect(503)
+    await setting.admin('drop trigger lose on records; drop function lose')
+    await expectUnknown(send())
+    expect(await kept()).toEqual([])
+  })
+
+  test('when FileMaker gave no answer, and nothing was found of it yet', async () => {
+    setting.fileMaker.fail({ kind: 'drop' }, { on: /^POST .*records$/ })
+    await send({ n: 3 }, 'filemaker').expect(503)
+    await expectUnknown(send({ n: 3 }, 'filemaker'))
+  })
+
+  test('when it was done, and the audit could not be told', async () => {
+    await setting.admin('revoke delete on open_intents from data_store')
+    await send({ n: 2 }, 'lancedb').expect(500)
+    await setting.admin('grant delete on open_intents to data_store')
+    await expectUnknown(send({ n: 2 }, 'lancedb'))
+  })
+})
+
+test('an end that could not be kept, because Postgres was away, is kept before the next key is taken', async () => {
+  await setting.admin(`
+    create function away() returns trigger language plpgsql as $$ begin raise 'away'; end $$;
+    create trigger away before update or delete on idempotency_keys for each row execute function away()`)
+  await send().expect(201)
+  await alice('patch', records('postgres', 'notes', 'none'), { data: {} })
+    .set('Idempotency-Key', 'free')
+    .expect(404)
+  await setting.admin('drop trigger away on idempotency_keys; drop function away')
+  await send().expect(201).expect('Idempotency-Replayed', 'true')
+  expect(await setting.admin('select key from idempotency_keys')).toEqual([{ key: 'k' }])
+  expect(await kept()).toHaveLength(1)
 })
 
 test('a key is forgotten after IDEMPOTENCY_TTL_SECONDS, asked for or not', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createCollections } from '../src/collections/collections.ts'
-import { permitFor, readIfMatch } from '../src/if-match.ts'
+import { permitFor, readIfMatch } from '../src/records/if-match.ts'
 
 describe('If-Match (RFC 9110 section 13.1.1)', () => {
   test.each([

@@ -18,7 +18,10 @@ let url: string
 beforeAll(async () => {
   setting = await startSetting(
     // Fifty at once on a busy machine are to wait, not to be told that it is busy.
-    { DATABASE_CONNECT_TIMEOUT_MS: '60000', REQUEST_TIMEOUT_MS: '120000', CLIENT_TIMEOUT_MS: '120000' },
+    {
+      ...{ DATABASE_CONNECT_TIMEOUT_MS: '60000', REQUEST_TIMEOUT_MS: '120000', CLIENT_TIMEOUT_MS: '120000' },
+      ...{ SUPABASE_MAX_CONCURRENT: String(USERS), FILEMAKER_MAX_WAITING: String(USERS) },
+    },
     { supabase: true },
   )
   url = (await setting.service.listen({ port: 0 })).url

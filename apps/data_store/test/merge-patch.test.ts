@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { mergePatch } from '../src/merge-patch.ts'
+import { mergePatch } from '../src/records/merge-patch.ts'
 
 type Json = Record<string, unknown>
 

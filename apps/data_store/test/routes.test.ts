@@ -71,6 +71,26 @@ describe('every route', () => {
   })
 })
 
+test('the OpenAPI document tells what an upsert and a merge patch are, and of what stands in a query string', async () => {
+  interface Operation {
+    parameters: { in: string; description?: string }[]
+    requestBody: { content: object }
+    responses: Record<string, object>
+  }
+  const { body } = await setting.anonymous.get('/openapi.json').expect(200)
+  const { paths } = body as { paths: Record<string, Record<string, Operation>> }
+  const collection = '/v1/{backend}/collections/{collection}'
+  const { put, patch } = paths[`${collection}/records/{id}`]!
+  for (const status of ['200', '201', '415', '500', '502', '504'])
+    expect(put!.responses).toHaveProperty(status)
+  expect(Object.keys(patch!.requestBody.content)).toContain('application/merge-patch+json')
+  const query = paths[`${collection}/records`]!.get!.parameters.filter(
+    (parameter) => parameter.in === 'query',
+  )
+  expect(query).toHaveLength(7)
+  for (const parameter of query) expect(parameter).toHaveProperty('description', expect.stringMatching(/./))
+})
+
 describe('backends', () => {
   test('are listed, configured or not, with what search can do and the collections that are declared', async () => {
     const { body } = await (await setting.as('alice'))('get', '/v1/backends').expect(200)

@@ -13,6 +13,7 @@ import supertest from 'supertest'
 import { createApp } from '../src/app.ts'
 import { configSchema } from '../src/config.ts'
 import { COLLECTIONS } from './fixtures/collections.ts'
+import { HAS_POSTGREST, thoseThatRun } from './fixtures/on-postgrest.ts'
 import { createTestTokens } from './fixtures/supabase-tokens.ts'
 import type { TestTokens } from './fixtures/supabase-tokens.ts'
 
@@ -21,7 +22,7 @@ export interface Setting {
   service: Service
   /** What the backend `filemaker` talks to. */
   fileMaker: FileMakerEmulator
-  /** What the backend `supabase` talks to; only with the option. */
+  /** What the backend `supabase` talks to; only with the option, and where the platform has a PostgREST. */
   supabase: TestSupabase
   /** The tokens that it is sent. */
   supabaseTokens: TestTokens
@@ -41,7 +42,7 @@ export type Client = (method: Method, path: string, body?: string | object) => s
 
 /**
  * `environment`: what is otherwise than usual. With `supabase` there is a PostgREST as well, on a database of its own in the same
- * cluster.
+ * cluster, where the platform has one; else that backend is not configured.
  */
 export async function startSetting(
   environment: Record<string, string> = {},
@@ -59,18 +60,19 @@ export async function startSetting(
   const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const key = { kid: 'test', alg: 'ES256', privateKey: pair.privateKey }
   const jwk = { ...pair.publicKey.export({ format: 'jwk' }), kid: key.kid, alg: key.alg, use: 'sig' }
-  const supabase = options.supabase
-    ? await startTestSupabase({
-        adminUrl: postgres.adminUrl,
-        jwks: { keys: [jwk] },
-        collections: COLLECTIONS.filter(({ backends }) => backends.includes('supabase')).map(
-          (collection) => ({
-            table: collection.name,
-            scope: collection.scope ?? 'user',
-          }),
-        ),
-      })
-    : undefined
+  const supabase =
+    options.supabase && HAS_POSTGREST
+      ? await startTestSupabase({
+          adminUrl: postgres.adminUrl,
+          jwks: { keys: [jwk] },
+          collections: COLLECTIONS.filter(({ backends }) => backends.includes('supabase')).map(
+            (collection) => ({
+              table: collection.name,
+              scope: collection.scope ?? 'user',
+            }),
+          ),
+        })
+      : undefined
   const supabaseTokens = createTestTokens(key)
   const config = loadConfig(configSchema, {
     ...(supabase && {
@@ -114,7 +116,7 @@ export async function startSetting(
     },
     fileMaker,
     get supabase() {
-      if (!supabase) throw new Error('startSetting was not asked for supabase')
+      if (!supabase) throw new Error('startSetting was not asked for supabase, or found no PostgREST')
       return supabase
     },
     supabaseTokens,
@@ -147,8 +149,8 @@ export async function startSetting(
 }
 
 export const BACKENDS = ['postgres', 'lancedb'] as const
-/** With `supabase` among them, which a setting must be asked for. */
-export const ALL_BACKENDS = ['postgres', 'supabase', 'lancedb', 'filemaker'] as const
+/** With `supabase` among them, which a setting must be asked for, where the platform has a PostgREST. */
+export const ALL_BACKENDS = thoseThatRun(['postgres', 'supabase', 'lancedb', 'filemaker'])
 
 /** Data that the backend takes: LanceDB wants a vector. */
 export function dataFor(backend: string, data: object = {}): Record<string, unknown> {

@@ -36,6 +36,13 @@ const VALUES: unknown[] = [
   ...[0, 1, -1, 5, 5.5, 1e21, -1e300, 1e-7, true, false, null, [], {}, [5], ['a,b'], ['5'], [null], [[5]]],
   ...[{ b: 5 }, { b: 'x' }, { b: null }, { b: { c: 5 } }, [{ b: 5 }], ['*', '%', 'c"d', true], '5.0'],
 ]
+/** What Date makes of the first years past 9999 and before 0, and its last and first; no record is of then. */
+const EXTENDED_YEARS = [
+  '+010000-01-01T00:00:00.000Z',
+  '+275760-09-13T00:00:00.000Z',
+  '-000001-01-01T00:00:00.000Z',
+  '-271821-04-20T00:00:00.000Z',
+]
 const FIELDS = ['data.a', 'data.a.b', 'data.a.b.c', 'data.a-x', 'data.0', 'data.a.0', 'data.missing']
 
 let stand: SupabaseStand
@@ -81,6 +88,7 @@ const time = fc.constantFrom(
   '20261',
   '9999',
   '\0',
+  ...EXTENDED_YEARS,
 )
 const known = fc.nat().map((at) => kept[at % kept.length]!)
 const field = fc.constantFrom(...FIELDS, 'data.a', 'data.a', 'id', 'version', 'created_at', 'updated_at')

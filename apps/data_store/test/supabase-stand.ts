@@ -80,6 +80,7 @@ export async function startSupabaseStand(options: StandOptions = {}): Promise<Su
       schema: 'public',
       publishableKey: new Secret(supabase.publishableKey),
       secretKey: options.secretKey === false ? undefined : new Secret(supabase.secretKey),
+      maxConcurrent: 100,
     },
     client,
     tokens: {

@@ -12,12 +12,28 @@ import type { Collection } from './collection.ts'
 export function compileSchema(schema: Record<string, unknown>): Collection['validate'] {
   // One for each schema, so that no two of them can meet under one $id. Inherited members are not members.
   const ajv = new Ajv2020({ strict: true, allErrors: false, ownProperties: true, logger: false })
-  const check: ValidateFunction = ajv.compile(schema)
+  const check = compiled(ajv, schema)
   if ('$async' in check) throw new Error('$async is not supported')
   return (data, name) => {
     if (check(data)) return
     const [error] = check.errors ?? []
     throw new Problem('unprocessable', `${placeOf(error, name)} ${reasonOf(error)}.`)
+  }
+}
+
+function compiled(ajv: Ajv2020, schema: Record<string, unknown>): ValidateFunction {
+  try {
+    return ajv.compile(schema)
+  } catch (error) {
+    // Ajv says that it ignores the format, which it does not.
+    const [, format, path] =
+      /^unknown format (".*") ignored in schema at path (".*")$/.exec(
+        error instanceof Error ? error.message : '',
+      ) ?? []
+    if (format === undefined || path === undefined) throw error
+    throw new Error(`unknown format ${format} at ${path}: no formats are known here, use "pattern"`, {
+      cause: error,
+    })
   }
 }
 

@@ -2,8 +2,8 @@ import { dataStore } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
 import { z } from 'zod'
 import type { Operation, StoredRecord } from '../backend.ts'
-import { digestOf } from '../digest.ts'
-import { isStorableText } from '../record-data.ts'
+import { digestOf } from '../audit/digest.ts'
+import { isStorableText } from '../records/data.ts'
 import { positionOf } from './evaluate.ts'
 import type { Position, SortKey, SortValue } from './query.ts'
 import { isTime } from './time.ts'
@@ -29,6 +29,15 @@ export function sortKeys(terms: readonly string[] = []): SortKey[] {
     if (field === 'id') break
   }
   return keys
+}
+
+/** How many of `records`, the first ones, have at most `maxBytes` together, as JSON; one at least, for a page must get on. */
+export function howManyWithin(maxBytes: number, records: readonly StoredRecord[]): number {
+  let bytes = 0
+  const tooMuch = records.findIndex(
+    (record) => (bytes += Buffer.byteLength(JSON.stringify(record))) > maxBytes,
+  )
+  return tooMuch < 0 ? records.length : Math.max(1, tooMuch)
 }
 
 /**

@@ -2,7 +2,7 @@ import { anyOf, user } from '@waybill/auth'
 import { dataStore } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { AuditTrail } from '../audit-trail.ts'
+import type { AuditTrail } from '../audit/trail.ts'
 
 export function auditRoutes(trail: AuditTrail): Route[] {
   return [

@@ -1,7 +1,7 @@
 import { dataStore } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
-import type { Records } from '../records.ts'
+import type { Records } from '../records/records.ts'
 import { changer, writer } from './collection-user.ts'
 import { answer, IDEMPOTENCY_KEY, REPLAYED, repeatableOf } from './written.ts'
 
@@ -18,6 +18,7 @@ const BULK = {
     'unprocessable',
     'precondition_required',
     'not_implemented',
+    'upstream_failed',
   ],
   describes: { requestHeaders: IDEMPOTENCY_KEY, headers: REPLAYED },
 } as const

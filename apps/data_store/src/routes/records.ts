@@ -2,9 +2,9 @@ import { dataStore } from '@waybill/contracts'
 import { refuseInexactIntegers, reply, route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import type { Request } from 'express'
-import { etagOf, readIfMatch, readIfNoneMatch } from '../if-match.ts'
-import type { Preconditions } from '../if-match.ts'
-import type { Records } from '../records.ts'
+import { etagOf, readIfMatch, readIfNoneMatch } from '../records/if-match.ts'
+import type { Preconditions } from '../records/if-match.ts'
+import type { Records } from '../records/records.ts'
 import { changer, reader, writer } from './collection-user.ts'
 import { answer, answerRecord, IDEMPOTENCY_KEY, REPLAYED, repeatableOf } from './written.ts'
 
@@ -14,7 +14,14 @@ const PRECONDITIONS = {
     '*: only if there is no such record; ETags: only if it has none of them (RFC 9110 section 13.1.2)',
 }
 const CONDITIONAL = ['precondition_failed', 'precondition_required'] as const
-const ANY = ['bad_request', 'insufficient_permission', 'not_found', 'not_implemented'] as const
+const ANY = [
+  'bad_request',
+  'insufficient_permission',
+  'not_found',
+  'not_implemented',
+  // A backend that fails.
+  'upstream_failed',
+] as const
 const WRITE = [...ANY, 'forbidden', 'conflict', 'unprocessable'] as const
 
 /** What the ways to change a record have in common. */
@@ -71,6 +78,11 @@ export function recordRoutes(records: Records): Route[] {
     }),
     route(dataStore.replaceRecord, {
       ...CHANGE,
+      describes: {
+        requestHeaders: CHANGE.describes.requestHeaders,
+        headers: { ...CHANGE.describes.headers, Location: 'The path of a record that was created' },
+        otherwise: { 201: 'Created, with upsert=true where there was none' },
+      },
       handle: async ({ params, query, body, principal, req }) => {
         const request = {
           ...body,
@@ -88,6 +100,7 @@ export function recordRoutes(records: Records): Route[] {
     }),
     route(dataStore.patchRecord, {
       ...CHANGE,
+      describes: { ...CHANGE.describes, mediaTypes: ['application/merge-patch+json'] },
       handle: async ({ params, body, principal, req }) => {
         const request = {
           ...body,

@@ -1,8 +1,8 @@
 import { Problem, reply } from '@waybill/service-kit'
 import type { Request } from 'express'
 import type { StoredRecord } from '../backend.ts'
-import type { Repeatable, Written } from '../idempotency.ts'
-import { etagOf } from '../if-match.ts'
+import type { Repeatable, Written } from '../records/idempotency.ts'
+import { etagOf } from '../records/if-match.ts'
 
 /** The header of a write that may be sent again, for the documentation. */
 export const IDEMPOTENCY_KEY = {

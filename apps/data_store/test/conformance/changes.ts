@@ -74,6 +74,7 @@ export function changeCases(stage: Stage): void {
       for (const condition of ['"2"', 'W/"1"', '"2", "3"', '""']) {
         const refused = await write(stage.alice, method).set('If-Match', condition).expect(412)
         expect(refused.body).toMatchObject({ code: 'precondition_failed' })
+        expect(refused.headers.etag).toBe('"1"')
       }
       expect(await stage.stored()).toEqual(created)
     })
@@ -120,6 +121,7 @@ export function changeCases(stage: Stage): void {
         const created = await stage.create({ n: 1 })
         const refused = await write(stage.alice, method, { n: 2 }).set('If-None-Match', '*').expect(412)
         expect(refused.body).toMatchObject({ code: 'precondition_failed' })
+        expect(refused.headers.etag).toBe('"1"')
         await write(stage.bob, method).set('If-None-Match', '*').expect(404)
         for (const condition of ['"1"', 'W/"1"', '"7", "1"']) {
           await write(stage.alice, method).set('If-None-Match', condition).expect(412)

@@ -2,6 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { FILTERS, ORDERS, SAMPLE } from './samples.ts'
 import type { Page, Stage } from './stage.ts'
 
+/** As the runner sets it. */
+export const PAGE_MAX_BYTES = 16 * 1024
+
 /** What a filter lets through, in which order, page by page. */
 export function queryCases(stage: Stage): void {
   const fill = async () => {
@@ -61,6 +64,31 @@ export function queryCases(stage: Stage): void {
       expect(seen).toHaveLength(9)
       expect(seen.toSorted().join('')).toBe('abcdefghi')
       expect(seen.map((id) => (id.charCodeAt(0) - 97) % 3)).toEqual([2, 2, 2, 1, 1, 1, 0, 0, 0])
+    })
+
+    test('a page ends before it is longer than PAGE_MAX_BYTES, and the next goes on from there', async () => {
+      const text = 'x'.repeat(3_500)
+      const long = Array.from({ length: 10 }, (_, n) => ({ id: `long-${String(n)}`, data: { text } }))
+      await stage.alice('post', `${stage.path()}/bulk`, { records: long }).expect(201)
+      const filter = { field: 'id', op: 'prefix', value: 'long-' }
+      const seen: string[] = []
+      const lengths: number[] = []
+      let cursor: string | null = null
+      do {
+        const more: object = cursor === null ? {} : { cursor }
+        const page = await stage.query({ filter, limit: 200, count: 'exact', ...more })
+        expect(page.count).toBe(10)
+        expect(page.items.map((item) => JSON.stringify(item)).join('').length).toBeLessThanOrEqual(
+          PAGE_MAX_BYTES,
+        )
+        seen.push(...page.items.map(({ id }) => id))
+        lengths.push(page.items.length)
+        cursor = page.next_cursor
+      } while (cursor !== null)
+      expect([seen, lengths]).toEqual([long.map(({ id }) => id), [4, 4, 2]])
+      // Of what is not given back nothing counts.
+      const ids = await stage.query({ filter, limit: 200, select: ['id'] })
+      expect([ids.items.length, ids.next_cursor]).toEqual([10, null])
     })
 
     test('what is deleted or made meanwhile neither repeats a record nor skips one', async () => {
@@ -132,6 +160,30 @@ export function queryCases(stage: Stage): void {
       expect(body).toMatchObject({ count: 12, items: [{ id: 'c', data: { group: 2 } }, {}, {}, {}] })
     })
   })
+
+  test.each(['+010000-01-01T00:00:00.000Z', '+275760-09-13T00:00:00.000Z', '-000001-01-01T00:00:00.000Z'])(
+    'a time as JavaScript writes it in years of more than four digits is no record’s: %s',
+    async (value) => {
+      await fill()
+      const all = Object.keys(SAMPLE).length
+      for (const field of ['created_at', 'updated_at']) {
+        const count = async (comparison: object) =>
+          (await stage.query({ filter: { field, ...comparison }, count: 'exact' })).count
+        expect(await count({ op: 'eq', value })).toBe(0)
+        expect(await count({ op: 'in', value: [value] })).toBe(0)
+        expect(await count({ op: 'ne', value })).toBe(all)
+        // As a text it is before every digit.
+        expect(await count({ op: 'gt', value })).toBe(all)
+        expect(await count({ op: 'le', value })).toBe(0)
+        expect(await count({ op: 'prefix', value })).toBe(0)
+        const filter = { field, op: 'eq', value }
+        const patch = { filter, data: { n: 2 } }
+        const patched = await stage.alice('post', stage.action('bulk-patch'), patch).expect(200)
+        const deleted = await stage.alice('post', stage.action('bulk-delete'), { filter }).expect(200)
+        expect([patched.body, deleted.body]).toEqual([{ affected: 0 }, { affected: 0 }])
+      }
+    },
+  )
 
   test('only the members that are selected are given back, and the record’s own always', async () => {
     const created = await stage.create({ title: 'T', stars: 2, deep: { a: { b: 1, c: 2 }, d: 3 }, list: [1] })

@@ -34,7 +34,7 @@ export const DELEGATION: DelegationPolicy = {
   docling: { audiences: { 'llm-proxy': ['agents.query', ...MEMORY] } },
   'llm-proxy': { audiences: { data_store: MEMORY } },
   data_store: { audiences: {}, outside: { supabase: { permissions: MEMORY, role: 'authenticated' } } },
-  'work-platform': { audiences: { 'substrate-api': [], data_store: MEMORY }, assertsWorkspace: true },
+  'work-platform': { audiences: { 'substrate-api': [] }, assertsWorkspace: true },
 }
 
 /** A refused grant, by its OAuth error code (RFC 6749 section 5.2, RFC 8707 for `invalid_target`). */

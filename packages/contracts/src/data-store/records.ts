@@ -43,15 +43,27 @@ export const createRecords = endpoint({
   permission: 'memory.write',
 })
 
+const LIMIT =
+  'The most records of a page, which ends earlier where their JSON would be longer than PAGE_MAX_BYTES: next_cursor says whether there are more'
+const COUNT =
+  'none; exact: how many records the filter lets through in all; planned: the same, counted no further than 1000'
+
 const pageFields = {
-  limit: z.int().min(1).max(200).default(50),
-  /** The `next_cursor` of the page before, which was asked for with the same filter and order. */
-  cursor: z.string().max(8_192).optional(),
+  limit: z.int().min(1).max(200).default(50).describe(LIMIT),
+  cursor: z
+    .string()
+    .max(8_192)
+    .optional()
+    .describe('The next_cursor of the page before, which was asked for with the same filter and order'),
 }
 const orderList = z.array(orderTerm).min(1).max(4)
 const selectList = z.array(fieldName).min(1).max(50)
 
-/** A record of which `data`, and it alone, may hold only the members that were selected. */
+/**
+ * A record of which `data`, and it alone, may hold only the members that were selected. A page has at most `limit` records, and ends
+ * earlier where their JSON would be longer than data_store's PAGE_MAX_BYTES, with one record at least: `next_cursor` alone says
+ * whether there are more.
+ */
 const page = z.object({
   items: z.array(record),
   /** null on the last page. */
@@ -75,9 +87,8 @@ export const listRecords = endpoint({
   summary: "The owner's records in a collection, by id unless said",
   params: collectionParams,
   query: z.strictObject({
-    limit: z.coerce.number().int().min(1).max(200).default(50),
+    limit: z.coerce.number().int().min(1).max(200).default(50).describe(LIMIT),
     cursor: pageFields.cursor,
-    /** A filter as JSON; see queryRecords. */
     filter: z
       .string()
       .max(16_384)
@@ -90,14 +101,21 @@ export const listRecords = endpoint({
         }
       })
       .pipe(filter)
-      .optional(),
-    /** Fields, separated by commas, with - before those in descending order: `-updated_at,data.title`. */
-    order: commas(orderList).optional(),
-    /** Members of data, separated by commas: the others are left out. */
-    select: commas(selectList).optional(),
-    count: countMode.default('none'),
-    /** Whether `data` has its vector, where the backend keeps one. */
-    include_vector: z.enum(['true', 'false']).default('false'),
+      .optional()
+      .describe('A filter as JSON, as the body of POST .../query has it'),
+    order: commas(orderList)
+      .optional()
+      .describe(
+        'Fields, separated by commas, with - before those in descending order: -updated_at,data.title',
+      ),
+    select: commas(selectList)
+      .optional()
+      .describe('Members of data, separated by commas, such as data.title: the others are left out'),
+    count: countMode.default('none').describe(COUNT),
+    include_vector: z
+      .enum(['true', 'false'])
+      .default('false')
+      .describe('Whether data has its vector, where the backend keeps one'),
   }),
   output: page,
   permission: 'memory.read',
@@ -112,11 +130,15 @@ export const queryRecords = endpoint({
   body: z.strictObject({
     ...pageFields,
     filter: filter.optional(),
-    /** Numbers come before texts, then false, true, anything else, and null or missing; with - the other way round. Then by id. */
-    order: orderList.optional(),
-    /** What of data is given back: `data.title`. The record's own members always are. */
-    select: selectList.optional(),
-    count: countMode.default('none'),
+    order: orderList
+      .optional()
+      .describe(
+        'Numbers come before texts, then false, true, anything else, and null or missing; with - the other way round. Then by id',
+      ),
+    select: selectList
+      .optional()
+      .describe("What of data is given back, such as data.title; the record's own members always are"),
+    count: countMode.default('none').describe(COUNT),
     include_vector: z.boolean().default(false),
   }),
   output: page,
@@ -140,8 +162,10 @@ export const replaceRecord = endpoint({
   summary: 'Replace the data of a record; with If-Match only while it has that version',
   params: recordParams,
   query: z.strictObject({
-    /** Whether a record that is not there is created, which answers 201. */
-    upsert: z.enum(['true', 'false']).default('false'),
+    upsert: z
+      .enum(['true', 'false'])
+      .default('false')
+      .describe('Whether a record that is not there is created, which answers 201'),
   }),
   body: changedData,
   output: record,

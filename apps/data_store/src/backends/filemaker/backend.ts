@@ -159,7 +159,7 @@ export function createFileMakerBackend(options: FileMakerBackendOptions): Backen
   }
 }
 
-const nothingToUndo = () => Promise.resolve()
+const nothingToUndo = () => Promise.resolve(false)
 
 /** What does not fit is said of the thing that it is in. */
 async function named<T>(name: string, work: () => Promise<T>): Promise<T> {

@@ -34,6 +34,11 @@ export const fileMakerEnv = {
   FILEMAKER_MAX_CONCURRENT: env
     .int({ min: 1, max: 100, default: 8 })
     .describe('Calls to FileMaker at a time, all in one session; the others wait'),
+  FILEMAKER_MAX_WAITING: env
+    .int({ min: 0, max: 1_000, default: 32 })
+    .describe(
+      'Operations that may be under way beyond FILEMAKER_MAX_CONCURRENT, waiting for a call; the next one is 503',
+    ),
   FILEMAKER_PAGE_RECORDS: env
     .int({ min: 1, max: 10_000, default: 500 })
     .describe('How many records a call asks for when it looks through a collection'),
@@ -49,7 +54,10 @@ export interface FileMakerSettings {
   password: Secret
   version: string
   timeoutMs: number
+  /** Calls at a time. */
   maxConcurrent: number
+  /** Operations at a time. */
+  maxOperations: number
 }
 
 /**
@@ -72,5 +80,6 @@ export function fileMakerSettings(config: FileMakerConfig): FileMakerSettings | 
     version: config.FILEMAKER_API_VERSION,
     timeoutMs: config.FILEMAKER_TIMEOUT_MS,
     maxConcurrent: config.FILEMAKER_MAX_CONCURRENT,
+    maxOperations: config.FILEMAKER_MAX_CONCURRENT + config.FILEMAKER_MAX_WAITING,
   }
 }

@@ -2,11 +2,12 @@ import type { ExternalClient } from '@waybill/http-client'
 import { outliveRequest, Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
 import type { z } from 'zod'
+import { nothingDone } from '../../refusal.ts'
+import { createGate } from '../gate.ts'
 import { created, edited, found, loggedIn, nothing, readAnswer } from './answer.ts'
 import type { FileMakerRecord } from './answer.ts'
 import type { FileMakerSettings } from './config.ts'
 import { CODE, FileMakerFault, hasCode } from './fault.ts'
-import { createGate } from './gate.ts'
 import { createSession } from './session.ts'
 
 export type FieldData = Record<string, string | number>
@@ -75,6 +76,9 @@ export function createDataApi({ settings, client, log }: DataApiOptions): DataAp
           ...{ method: 'POST', path: '/sessions', authorization: `Basic ${basic}`, body: {} },
         })
         return token
+      }).catch((error: unknown) => {
+        // Without a session nothing is asked of the records.
+        throw nothingDone(error)
       }),
     logout: async (token) => {
       const path = `/sessions/${encodeURIComponent(token)}`

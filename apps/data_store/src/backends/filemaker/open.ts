@@ -3,6 +3,7 @@ import type { Logger } from '@waybill/service-kit'
 import { SPAN } from '@waybill/telemetry'
 import type { Backend } from '../../backend.ts'
 import type { Collection } from '../../collections/collection.ts'
+import { bulkhead } from '../bulkhead.ts'
 import { createLock } from '../lock.ts'
 import { traced } from '../traced.ts'
 import { createFileMakerBackend } from './backend.ts'
@@ -50,8 +51,9 @@ export function openFileMaker(config: Config, http: HttpClient, log: Logger): Op
     ...{ api, sizes, log, lock: createLock() },
     ...{ timeoutMs: settings.timeoutMs, maxRecords: config.SCAN_MAX_RECORDS },
   })
+  const limited = bulkhead(backend, { name: 'filemaker', most: settings.maxOperations })
   return {
-    backend: traced(backend, SPAN.fileMaker, 'filemaker'),
+    backend: traced(limited, SPAN.fileMaker, 'filemaker'),
     start: (declared) => sweep.start(declared.map(({ table }) => table)),
     async close() {
       await sweep.close()

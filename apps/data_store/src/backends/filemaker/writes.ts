@@ -21,13 +21,14 @@ export function createWrites(api: DataApi) {
   /** Puts fields back as they were, if they are still what was written. */
   const restore = (layout: string, before: FileMakerRecord, written: FieldData) => async () => {
     const current = await api.get(layout, before.recordId)
-    if (!current || !says(current, written)) return
+    if (!current || !says(current, written)) return false
     const fields: FieldData = {}
     for (const name of Object.keys(written)) {
       const value = before.fieldData[name]
       fields[name] = typeof value === 'number' || typeof value === 'string' ? value : ''
     }
     await api.edit(layout, before.recordId, fields, current.modId)
+    return true
   }
 
   return {
@@ -46,11 +47,16 @@ export function createWrites(api: DataApi) {
       }
       const answered: { recordId?: string } = {}
       const takeBack = async () => {
-        if (answered.recordId !== undefined) return removeIfThere(layout, answered.recordId)
+        if (answered.recordId !== undefined) {
+          await removeIfThere(layout, answered.recordId)
+          return true
+        }
         // An answer that did not come says nothing of what was done.
         const same = { [FIELD.owner]: exactly(key), [FIELD.id]: exactly(id) }
         const candidates = await api.find(layout, [same], { offset: 1, limit: LIKE_IT })
-        for (const kept of candidates) if (says(kept, fields)) await removeIfThere(layout, kept.recordId)
+        const found = candidates.filter((kept) => says(kept, fields))
+        for (const { recordId } of found) await removeIfThere(layout, recordId)
+        return found.length > 0
       }
       const made = await step(() => api.create(layout, fields), takeBack)
       const { recordId } = Object.assign(answered, made)

@@ -4,6 +4,7 @@ import { taken } from '../../backend.ts'
 import type { Backend, Operation, RecordData, StoredRecord } from '../../backend.ts'
 import type { Query } from '../../query/query.ts'
 import { scanCount, scanPage, scanProjection, scanSelection } from '../../query/scan.ts'
+import { nothingDone } from '../../refusal.ts'
 import { pages } from './pages.ts'
 import { createPlaces, firstOfEqual, wrongLength } from './place.ts'
 import type { NamedVector, Place } from './place.ts'
@@ -144,7 +145,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
           tables.writing(place.name, { erases: true })
           if (await merge(place, [row])) return toRecord(fromRow(row, operation), true)
         }
-        throw busy(operation)
+        throw nothingDone(busy(operation))
       }
       return traced('update', operation, () => places.writing(operation, undefined, work))
     },
@@ -174,7 +175,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
           const { numDeletedRows } = await place.table.delete(place.where(withId(id), same))
           if (numDeletedRows > 0) return true
         }
-        throw busy(operation)
+        throw nothingDone(busy(operation))
       }
       return traced('delete', operation, () => places.writing(operation, false, work))
     },

@@ -4,6 +4,7 @@ import { connect } from '@lancedb/lancedb'
 import type { Connection, Table } from '@lancedb/lancedb'
 import { FatalStartError, unavailable } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
+import { nothingDone } from '../../refusal.ts'
 import { createLock } from '../lock.ts'
 import { lockFolder } from './folder-lock.ts'
 import type { Release } from './folder-lock.ts'
@@ -76,7 +77,7 @@ export function createLanceTables(options: LanceTablesOptions): LanceTables {
     work: (known: Table | undefined, connection: Connection) => T | Promise<T>,
   ): Promise<T> {
     const opened = connection
-    if (!opened) throw unavailable('LanceDB')
+    if (!opened) throw nothingDone(unavailable('LanceDB'))
     if (!TABLE.test(name)) throw new TypeError('not the name of a table')
     const before = tables.get(name) ?? Promise.resolve(undefined)
     const table = before.catch(() => undefined).then((known) => work(known, opened))

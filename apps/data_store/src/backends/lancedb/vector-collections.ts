@@ -1,5 +1,6 @@
-import type { Database, Transaction } from '@waybill/database'
+import type { Database, Transaction, TransactionOptions } from '@waybill/database'
 import type { Operation } from '../../backend.ts'
+import { nothingDone } from '../../refusal.ts'
 import type { Tables } from '../../tables.ts'
 
 type Place = Pick<Operation, 'principal' | 'collection' | 'owner'>
@@ -18,17 +19,29 @@ export interface VectorCollections {
 }
 
 export function createVectorCollections(database: Database<Tables>): VectorCollections {
+  const run = <T>(
+    place: Place,
+    work: (tx: Transaction<Tables>) => Promise<T>,
+    more: TransactionOptions = {},
+  ) =>
+    database
+      .withPrincipal(place.principal, work, { ...more, scope: place.collection.scope })
+      .catch((error: unknown) => {
+        // It comes before every write to LanceDB, and by itself changes no record.
+        throw nothingDone(error)
+      })
+
   return {
     async dimensionsOf(place) {
-      const row = await database.withPrincipal(
-        place.principal,
+      const row = await run(
+        place,
         (tx) =>
           tx
             .selectFrom('vector_collections')
             .select('dimensions')
             .where((where) => where.and(keyOf(place)))
             .executeTakeFirst(),
-        { scope: place.collection.scope, readOnly: true },
+        { readOnly: true },
       )
       return row?.dimensions
     },
@@ -46,20 +59,17 @@ export function createVectorCollections(database: Database<Tables>): VectorColle
           .where((where) => where.and(keyOf(place)))
           .executeTakeFirstOrThrow()
       }
-      const row = await database.withPrincipal(place.principal, claimed, { scope: place.collection.scope })
+      const row = await run(place, claimed)
       return row.dimensions
     },
 
     async change(place, dimensions) {
-      await database.withPrincipal(
-        place.principal,
-        (tx) =>
-          tx
-            .updateTable('vector_collections')
-            .set({ dimensions })
-            .where((where) => where.and(keyOf(place)))
-            .execute(),
-        { scope: place.collection.scope },
+      await run(place, (tx) =>
+        tx
+          .updateTable('vector_collections')
+          .set({ dimensions })
+          .where((where) => where.and(keyOf(place)))
+          .execute(),
       )
     },
   }

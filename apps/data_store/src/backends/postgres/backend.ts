@@ -1,9 +1,10 @@
 import { dataStore } from '@waybill/contracts'
-import { recordAudit } from '@waybill/database'
+import { isUndecided, recordAudit } from '@waybill/database'
 import type { AuditEntry, Database, Transaction } from '@waybill/database'
 import { sql } from 'kysely'
 import { BULK_CHANGE_BYTES, tooManyAffected, tooMuchAffected } from '../../backend.ts'
 import type { Backend, Operation } from '../../backend.ts'
+import { nothingDone } from '../../refusal.ts'
 import type { Tables } from '../../tables.ts'
 import { createRows } from './create.ts'
 import { allOf, filterSql } from './filter-sql.ts'
@@ -21,7 +22,10 @@ export function createPostgresBackend(database: Database<Tables>): Backend {
   const reading = <T>({ principal, collection: { scope } }: Operation, work: (tx: Tx) => Promise<T>) =>
     database.withPrincipal(principal, work, { scope, readOnly: true })
   const writing = <T>({ principal, collection: { scope } }: Operation, work: (tx: Tx) => Promise<T>) =>
-    database.withPrincipal(principal, work, { scope })
+    database.withPrincipal(principal, work, { scope }).catch((error: unknown) => {
+      // Rolled back.
+      throw isUndecided(error) ? error : nothingDone(error)
+    })
 
   return {
     auditsWrites: true,

@@ -38,6 +38,11 @@ export const supabaseEnv = {
     .text('public')
     .refine((name) => /^[A-Za-z_]\w{0,62}$/.test(name), { error: 'must be the name of a schema' })
     .describe('The schema of the tables, one of those that the API of the project exposes'),
+  SUPABASE_MAX_CONCURRENT: env
+    .int({ min: 1, max: 1_000, default: 32 })
+    .describe(
+      'Operations in Supabase at a time, each with one call at a time; as many more wait a second at most, the next one is 503',
+    ),
 }
 
 type SupabaseConfig = z.output<z.ZodObject<typeof supabaseEnv>>
@@ -49,6 +54,8 @@ export interface SupabaseSettings {
   schema: string
   publishableKey: Secret
   secretKey: Secret | undefined
+  /** Operations at a time. */
+  maxConcurrent: number
 }
 
 /**
@@ -68,5 +75,6 @@ export function supabaseSettings(config: SupabaseConfig): SupabaseSettings | und
     schema: config.SUPABASE_SCHEMA,
     publishableKey,
     secretKey: config.SUPABASE_SECRET_KEY ?? config.SUPABASE_SERVICE_ROLE_KEY,
+    maxConcurrent: config.SUPABASE_MAX_CONCURRENT,
   }
 }

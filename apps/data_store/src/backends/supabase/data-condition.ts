@@ -1,5 +1,5 @@
 import type { dataStore } from '@waybill/contracts'
-import { isStorableText } from '../../record-data.ts'
+import { isStorableText } from '../../records/data.ts'
 import { anyOf, exactly, isPlainPattern, NEVER, pattern, quoted, UNKNOWN } from './condition.ts'
 import type { Condition } from './condition.ts'
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { nothingDone } from '../../refusal.ts'
 import { contended } from './problems.ts'
 
 /** The loser of a race reads anew and tries again; with twenty at once, the last of them twenty times. */
@@ -15,5 +16,5 @@ export async function persistently<T>(attempt: () => Promise<{ done: T } | undef
     if (result) return result.done
     await delay(Math.random() * Math.min(LONGEST_PAUSE_MS, 4 * tried))
   }
-  throw contended()
+  throw nothingDone(contended())
 }

@@ -1,7 +1,7 @@
 import { dataStore } from '@waybill/contracts'
 import type { Position, SortKey } from '../../query/query.ts'
 import { isTime } from '../../query/time.ts'
-import { isStorableText } from '../../record-data.ts'
+import { isStorableText } from '../../records/data.ts'
 import { ALWAYS, allOf, anyOf, constant, exactly, NEVER, not, quoted, UNKNOWN } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { inData } from './data-condition.ts'

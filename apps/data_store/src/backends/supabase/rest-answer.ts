@@ -25,6 +25,15 @@ export function isRefusedToken(answer: RestAnswer): boolean {
   return answer.status === 401 && codeOf(answer) !== '42501'
 }
 
+/** The connection to Postgres was lost, perhaps while it was committing. */
+const LOST = /^(08|57P01$|57P02$|57P05$|25P04$|PGRST001$)/
+
+/** Whether an answer that is no success says for sure that nothing was done: Postgres has rolled it back, or it never got there. */
+export function hasDoneNothing(answer: RestAnswer): boolean {
+  const code = codeOf(answer)
+  return code === '' ? answer.status === 401 || answer.status === 429 : !LOST.test(code)
+}
+
 const NOT_IN_SCHEMA = new Set(['PGRST200', 'PGRST202', 'PGRST204', 'PGRST205', '42P01', '42703', '42883'])
 
 /** A table, column or function is not there, or has come since PostgREST last read the schema: the answer is the same. */

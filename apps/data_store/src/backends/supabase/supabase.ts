@@ -3,6 +3,7 @@ import type { Logger } from '@waybill/service-kit'
 import { SPAN } from '@waybill/telemetry'
 import type { Backend } from '../../backend.ts'
 import type { Collection } from '../../collections/collection.ts'
+import { bulkhead } from '../bulkhead.ts'
 import { traced } from '../traced.ts'
 import { createAdminClient } from './admin-client.ts'
 import { createSupabaseBackend } from './backend.ts'
@@ -13,6 +14,9 @@ import { createUserClient } from './user-client.ts'
 
 /** The name by which auth-service knows whom the tokens are for (DELEGATION). */
 export const AUDIENCE = 'supabase'
+
+/** How long an operation waits for one of those before it. */
+const WAIT_MS = 1_000
 
 export interface SupabaseOptions {
   settings: SupabaseSettings
@@ -40,8 +44,12 @@ export function createSupabase({ settings, client, tokens, maxScanned, log }: Su
     ...{ settings, tokens, reload, log },
     client: client.external(outsideOptions(settings)),
   })
+  const { maxConcurrent } = settings
+  const backend = bulkhead(createSupabaseBackend({ user, maxScanned }), {
+    ...{ name: 'supabase', most: maxConcurrent, waiting: { most: maxConcurrent, ms: WAIT_MS } },
+  })
   return {
-    backend: traced(createSupabaseBackend({ user, maxScanned }), SPAN.supabase, 'postgrest'),
+    backend: traced(backend, SPAN.supabase, 'postgrest'),
     async verify(collections) {
       if (!admin) return
       try {

@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ExternalClient, OnBehalfOf } from '@waybill/http-client'
 import { DownstreamError } from '@waybill/http-client'
 import type { Logger } from '@waybill/service-kit'
+import { nothingDone } from '../../refusal.ts'
 import type { SupabaseSettings } from './config.ts'
 import { NO_PRIVILEGE, problemFor, schemaIsStale } from './problems.ts'
-import { codeOf, isRefusedToken, isSuccess, isUnknownToSchema } from './rest-answer.ts'
+import { codeOf, hasDoneNothing, isRefusedToken, isSuccess, isUnknownToSchema } from './rest-answer.ts'
 import type { RestAnswer } from './rest-answer.ts'
 import { callRest } from './rest-call.ts'
 import type { RestRequest } from './rest-call.ts'
@@ -33,13 +34,18 @@ export interface UserClientOptions {
 export function createUserClient({ client, settings, tokens, reload, log }: UserClientOptions): UserClient {
   const apikey = settings.publishableKey.reveal()
 
+  const token = () =>
+    tokens.token().catch((error: unknown) => {
+      // Without a token nothing is asked of the records.
+      throw nothingDone(error)
+    })
   const send = async (request: RestRequest) => {
-    const bearer = await tokens.token()
+    const bearer = await token()
     const answer = await once(request, bearer)
     if (!isRefusedToken(answer)) return answer
     // It may have expired on its way, or its key may have been replaced.
     tokens.forget(bearer)
-    return once(request, await tokens.token())
+    return once(request, await token())
   }
   const once = async (request: RestRequest, bearer: string) => {
     const ask = () => callRest(client, settings, request, { apikey, bearer })
@@ -68,31 +74,34 @@ export function createUserClient({ client, settings, tokens, reload, log }: User
     log.warn(told, 'Supabase allows a user not to do this; if it does so for everybody, run collections.sql')
   }
 
+  const call: UserClient['call'] = async (request, accepted = []) => {
+    const answer = await withReload(request)
+    if (isSuccess(answer) || accepted.includes(codeOf(answer))) return answer
+    const { path } = request
+    const told = { code: codeOf(answer), status: answer.status, path }
+    if (isUnknownToSchema(answer)) {
+      log.error(told, "PostgREST does not know this: run collections.sql, then notify pgrst, 'reload schema'")
+      throw nothingDone(schemaIsStale())
+    }
+    if (isRefusedToken(answer)) {
+      log.error(
+        told,
+        'Supabase does not believe the tokens of auth-service: see its keys and SUPABASE_AUDIENCE',
+      )
+    } else if (told.code === NO_PRIVILEGE) {
+      tellDenied(told)
+    } else if (answer.status >= 500) {
+      log.warn(told, 'Supabase failed')
+    }
+    throw hasDoneNothing(answer) ? nothingDone(problemFor(answer)) : problemFor(answer)
+  }
+
   return {
-    async call(request, accepted = []) {
-      const answer = await withReload(request)
-      if (isSuccess(answer) || accepted.includes(codeOf(answer))) return answer
-      const { path } = request
-      const told = { code: codeOf(answer), status: answer.status, path }
-      if (isUnknownToSchema(answer)) {
-        log.error(
-          told,
-          "PostgREST does not know this: run collections.sql, then notify pgrst, 'reload schema'",
-        )
-        throw schemaIsStale()
-      }
-      if (isRefusedToken(answer)) {
-        log.error(
-          told,
-          'Supabase does not believe the tokens of auth-service: see its keys and SUPABASE_AUDIENCE',
-        )
-      } else if (told.code === NO_PRIVILEGE) {
-        tellDenied(told)
-      } else if (answer.status >= 500) {
-        log.warn(told, 'Supabase failed')
-      }
-      throw problemFor(answer)
-    },
+    call: (request, accepted) =>
+      call(request, accepted).catch((error: unknown) => {
+        // Each operation has one request that writes, and ends with it.
+        throw request.method === 'GET' ? nothingDone(error) : error
+      }),
   }
 }
 

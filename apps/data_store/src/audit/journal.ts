@@ -2,18 +2,18 @@ import { describeAudit, writeAudit } from '@waybill/database'
 import type { AuditEntry, AuditRow, Database } from '@waybill/database'
 import { outliveRequest, Problem } from '@waybill/service-kit'
 import type { Denial, Logger } from '@waybill/service-kit'
-import { createAuditBatch } from './audit-batch.ts'
-import type { Backend, Operation, StoredRecord } from './backend.ts'
+import { createAuditBatch } from './batch.ts'
+import type { Backend, Operation, StoredRecord } from '../backend.ts'
 import { createOpenIntents } from './open-intents.ts'
-import { isRefusal } from './refusal.ts'
-import type { Tables } from './tables.ts'
+import { didNothing, nothingDone } from '../refusal.ts'
+import type { Tables } from '../tables.ts'
 
 /** The audit of what is done to records: each operation leaves a row. */
 export interface Journal {
   /**
    * A write, which is not answered before its row is there. Where the backend cannot audit it in its own transaction, an
-   * `intent` goes before it and its outcome after it, so that a crash in between leaves the intent behind. There a failure that
-   * is no refusal, a lost answer say, has the code `unknown`: the store may have done it.
+   * `intent` goes before it and its outcome after it, so that a crash in between leaves the intent behind. There a failure of
+   * which didNothing() does not hold, a lost answer say, has the code `unknown`: the store may have done it.
    */
   write<T extends Result>(backend: Backend, operation: Operation, work: () => Promise<T>): Promise<T>
   /**
@@ -92,9 +92,12 @@ export function createJournal({ database, log, ...options }: JournalOptions): Jo
           throw error
         }
       }
-      const intent = await intents.open(describeAudit({ ...succeeded, principal, outcome: 'intent' }))
+      const intended = describeAudit({ ...succeeded, principal, outcome: 'intent' })
+      const intent = await intents.open(intended).catch((error: unknown) => {
+        throw nothingDone(error)
+      })
       const result = await work().catch(async (error: unknown) => {
-        const known = isRefusal(error) ? {} : { code: 'unknown', cause: reasonOf(error).code }
+        const known = didNothing(error) ? {} : { code: 'unknown', cause: reasonOf(error).code }
         await close(intent, rowOfFailure(operation, error, known)).catch((reason: unknown) => {
           log.error({ err: reason, action: succeeded.action }, 'an intent is left open')
         })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { writeAudit } from '@waybill/database'
 import type { AuditRow, Database } from '@waybill/database'
 import { sql } from 'kysely'
-import type { Tables } from './tables.ts'
+import type { Tables } from '../tables.ts'
 
 /** Writes to stores that have no part in our transactions: said before, and closed by how they ended. */
 export interface OpenIntents {

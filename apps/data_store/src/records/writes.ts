@@ -1,16 +1,16 @@
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import type { Admission, Admitted, Need, Place } from './admission.ts'
-import type { CreateOptions, NewRecord, RecordData, StoredRecord } from './backend.ts'
+import type { CreateOptions, NewRecord, RecordData, StoredRecord } from '../backend.ts'
 import type { Idempotency, Repeatable, Written } from './idempotency.ts'
 import { permitFor } from './if-match.ts'
 import type { Preconditions } from './if-match.ts'
-import type { Journal } from './journal.ts'
+import type { Journal } from '../audit/journal.ts'
 import { mergePatch } from './merge-patch.ts'
-import { checkData } from './record-data.ts'
-import type { DataLimits } from './record-data.ts'
-import { newRecordId } from './record-id.ts'
-import { missing } from './record-reads.ts'
+import { checkData } from './data.ts'
+import type { DataLimits } from './data.ts'
+import { newRecordId } from './id.ts'
+import { missing } from './reads.ts'
 
 /** What every write may come with. */
 export interface WriteRequest {

@@ -2,10 +2,10 @@ import { hasPermission } from '@waybill/auth'
 import type { AuditEntry } from '@waybill/database'
 import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
-import type { Backend, Backends, Operation } from './backend.ts'
-import type { Collection, OwnerScope } from './collections/collection.ts'
-import type { Collections } from './collections/collections.ts'
-import type { Journal } from './journal.ts'
+import type { Backend, Backends, Operation } from '../backend.ts'
+import type { Collection, OwnerScope } from '../collections/collection.ts'
+import type { Collections } from '../collections/collections.ts'
+import type { Journal } from '../audit/journal.ts'
 
 /** Where: a collection in one of the backends. */
 export interface Place {

@@ -2,11 +2,11 @@ import type { Database } from '@waybill/database'
 import { outliveRequest, Problem } from '@waybill/service-kit'
 import type { Logger } from '@waybill/service-kit'
 import { sql } from 'kysely'
-import type { Operation } from './backend.ts'
-import { digestOf } from './digest.ts'
-import type { Journal } from './journal.ts'
-import { isRefusal } from './refusal.ts'
-import type { Tables } from './tables.ts'
+import type { Operation } from '../backend.ts'
+import { digestOf } from '../audit/digest.ts'
+import type { Journal } from '../audit/journal.ts'
+import { didNothing } from '../refusal.ts'
+import type { Tables } from '../tables.ts'
 
 /** A request that its sender may send again. */
 export interface Repeatable {
@@ -25,11 +25,11 @@ export interface Written<T> {
 /** Writes that are done once, however often they are sent (draft-ietf-httpapi-idempotency-key-header). */
 export interface Idempotency {
   /**
-   * Runs `work`, or gives back what came of it when the same was asked before; without a `request` it is run each time. `work` that
-   * throws a refusal (a Problem below 500, or 501) has done nothing, and its key is free again. After any other failure, and when the
-   * service stopped meanwhile, nobody knows whether it was done: the key is kept, and asking again is told so.
-   * @throws Problem `unprocessable` when the key came with another request, `conflict` while the first is at work or when its
-   *   end is not known
+   * Runs `work`, or gives back what came of it when the same was asked before; without a `request` it is run each time. The key is free
+   * again when `work` throws something of which didNothing() holds. After any other failure nobody knows whether it was done: the key
+   * is kept, and asking again is told so at once, and after a stop of the service as soon as no request can be at work any more.
+   * @throws Problem `unprocessable` when the key came with another request, `conflict` while the first is at work (with
+   *   Retry-After) or when its end is not known
    */
   once<T>(operation: Operation, request: Repeatable | undefined, work: () => Promise<T>): Promise<Written<T>>
   /** Forgets the keys that are too old, now and from time to time. */
@@ -49,6 +49,8 @@ interface IdempotencyOptions {
 
 /** How long keeping the answer may take after the client has stopped waiting, in milliseconds. */
 const FINISHING_MS = 10_000
+/** Answers may be long. */
+const MOST_UNSAID = 100
 const PURGE_EVERY_MS = 10 * 60_000
 
 export function createIdempotency(options: IdempotencyOptions): Idempotency {
@@ -76,11 +78,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     })
 
   // Only the row that this request has made: the key may be another's by now.
-  const keep = ({ principal }: Operation, { key, fingerprint, created_at }: Taken, answer: string) =>
+  const keep = ({ principal }: Operation, { key, fingerprint, created_at }: Taken, ending: Ending) =>
     database.withPrincipal(principal, (tx) =>
       tx
         .updateTable('idempotency_keys')
-        .set({ answer })
+        .set({ answer: JSON.stringify(ending) })
         .where('key', '=', key)
         .where('fingerprint', '=', fingerprint)
         .where('created_at', '=', created_at)
@@ -97,11 +99,27 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
         .execute(),
     )
 
-  /** Whatever becomes of it, the client gets the answer that there is: it is only a later repetition that will not. */
-  async function inTime(what: string, work: () => Promise<unknown>): Promise<void> {
-    await outliveRequest(FINISHING_MS, work).catch((error: unknown) => {
-      log.warn({ err: error, what }, 'an Idempotency-Key is left without its answer')
-    })
+  /** What could not be said of a request's end yet, because Postgres was away. */
+  const unsaid = new Set<() => Promise<unknown>>()
+
+  /** Whatever becomes of it, the client gets the answer that there is; what does not succeed now is done before the next key is taken. */
+  async function say(end: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await outliveRequest(FINISHING_MS, end)
+      return true
+    } catch (error) {
+      const isKept = unsaid.size < MOST_UNSAID
+      if (isKept) unsaid.add(end)
+      log.warn({ err: error, isKept }, 'an Idempotency-Key is left without its answer')
+      return false
+    }
+  }
+
+  async function catchUp(): Promise<void> {
+    for (const end of unsaid) {
+      unsaid.delete(end)
+      if (!(await say(end))) return
+    }
   }
 
   async function purge(): Promise<void> {
@@ -116,18 +134,20 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       const { key } = request
       // Whose records are meant is part of what is asked: the same user may come for another tenant.
       const fingerprint = digestOf([operation.owner, request.asked])
+      await catchUp()
       const { mine, before } = await claim(operation, key, fingerprint)
       if (before) {
-        const again = async () => Promise.resolve(answerOf(before, fingerprint, atWorkMs))
-        const answer = await journal.read(operation, again, () => ({ replayed: true }))
-        // Kept below, by the same request.
-        return { result: (JSON.parse(answer) as { result: T }).result, isReplayed: true }
+        const again = async () => Promise.resolve(resultOf(before, fingerprint, atWorkMs))
+        const result = await journal.read(operation, again, () => ({ replayed: true }))
+        return { result: result as T, isReplayed: true } // kept below, of the same request
       }
       const result = await work().catch(async (error: unknown) => {
-        if (isRefusal(error)) await inTime('release', () => release(operation, mine))
+        await say(() =>
+          didNothing(error) ? release(operation, mine) : keep(operation, mine, { ended: 'unknown' }),
+        )
         throw error
       })
-      await inTime('keep', () => keep(operation, mine, JSON.stringify({ result })))
+      await say(() => keep(operation, mine, { result }))
       return { result, isReplayed: false }
     },
     async start() {
@@ -152,24 +172,30 @@ interface Taken {
   created_at: Date
 }
 
+/** How a request ended, as its row keeps it. */
+type Ending = { result: unknown } | { ended: 'unknown' }
+
 interface Claimed {
   fingerprint: string
   answer: string | null
   created_at: Date
 }
 
-function answerOf(before: Claimed, fingerprint: string, atWorkMs: number): string {
+/** What came of a request before. */
+function resultOf(before: Claimed, fingerprint: string, atWorkMs: number): unknown {
   if (before.fingerprint !== fingerprint) {
     throw new Problem('unprocessable', 'This Idempotency-Key was sent with another request before.')
   }
-  if (before.answer !== null) return before.answer
-  if (Date.now() - before.created_at.getTime() < atWorkMs) {
+  // Written by keep() alone.
+  const ending = before.answer === null ? undefined : (JSON.parse(before.answer) as Ending)
+  if (ending && 'result' in ending) return ending.result
+  if (!ending && Date.now() - before.created_at.getTime() < atWorkMs) {
     throw new Problem('conflict', 'A request with this Idempotency-Key is being worked on.', {
       headers: { 'Retry-After': '1' },
     })
   }
-  const detail =
-    'The request with this Idempotency-Key was interrupted, and may have been done or not: look, then use another key.'
+  const how = ending ? 'failed' : 'was interrupted'
+  const detail = `The request with this Idempotency-Key ${how}, and may have been done or not: look, then use another key.`
   throw new Problem('conflict', detail)
 }
 

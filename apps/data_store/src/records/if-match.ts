@@ -1,6 +1,6 @@
 import { Problem } from '@waybill/service-kit'
-import type { Permit } from './backend.ts'
-import type { Collection } from './collections/collection.ts'
+import type { Permit } from '../backend.ts'
+import type { Collection } from '../collections/collection.ts'
 
 /** What a header asks of the version that a record has. */
 export type VersionCondition = (version: number) => boolean
@@ -67,14 +67,18 @@ export function permitFor(collection: Collection, { ifMatch, ifNoneMatch }: Prec
   if (lacksTag && !ifNoneMatch) throw tagRequired(collection)
   return ({ version }) => {
     if (ifMatch && !ifMatch(version)) {
-      throw new Problem('precondition_failed', `The record has changed: its ETag is ${etagOf(version)} now.`)
+      throw failed(version, `The record has changed: its ETag is ${etagOf(version)} now.`)
     }
     if (ifNoneMatch && !ifNoneMatch(version)) {
-      const detail = `There is such a record, and its ETag is ${etagOf(version)} (If-None-Match).`
-      throw new Problem('precondition_failed', detail)
+      throw failed(version, `There is such a record, and its ETag is ${etagOf(version)} (If-None-Match).`)
     }
     if (lacksTag) throw tagRequired(collection)
   }
+}
+
+/** With the tag that the record has, for whoever wants to try again. */
+function failed(version: number, detail: string): Problem {
+  return new Problem('precondition_failed', detail, { headers: { ETag: etagOf(version) } })
 }
 
 /** Why nothing is changed in a collection without its tag. */

@@ -3,12 +3,12 @@ import { Problem } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import type { z } from 'zod'
 import type { Admission, Admitted, Intended, Place } from './admission.ts'
-import type { SearchMode, SearchRequest, StoredRecord } from './backend.ts'
-import { digestOf } from './digest.ts'
-import type { Journal } from './journal.ts'
-import { cursorAfter, readCursor, sortKeys } from './query/page.ts'
-import { selectMembers } from './query/select.ts'
-import { checkValues } from './record-data.ts'
+import type { SearchMode, SearchRequest, StoredRecord } from '../backend.ts'
+import { digestOf } from '../audit/digest.ts'
+import type { Journal } from '../audit/journal.ts'
+import { cursorAfter, howManyWithin, readCursor, sortKeys } from '../query/page.ts'
+import { selectMembers } from '../query/select.ts'
+import { checkValues } from './data.ts'
 
 export interface PageRequest {
   limit: number
@@ -34,7 +34,7 @@ type ScoredRecord = StoredRecord & { score: number }
 export interface RecordReads {
   /** @throws Problem `not_found`, also for what is somebody else's */
   read(user: UserPrincipal, place: Place, id: string): Promise<StoredRecord>
-  /** @throws Problem `bad_request` for a cursor of another query, `unprocessable` for a filter that cannot be answered */
+  /** Ends before `limit` where there are too many bytes. @throws Problem `bad_request` for a cursor of another query, `unprocessable` for a filter that cannot be answered */
   query(user: UserPrincipal, place: Place, page: PageRequest): Promise<Page>
   /** The best first. @throws Problem `not_implemented` where there is no such search, `unprocessable` for a vector that does not fit */
   search(user: UserPrincipal, place: Place, request: SearchRequest): Promise<ScoredRecord[]>
@@ -43,12 +43,17 @@ export interface RecordReads {
 interface RecordReadsOptions {
   admission: Admission
   journal: Journal
-  limits: QueryLimits
+  limits: PageLimits
 }
 
 export interface QueryLimits {
   /** The most comparisons in a filter. */
   maxConditions: number
+}
+
+export interface PageLimits extends QueryLimits {
+  /** The most bytes of records in a page, as JSON, save for a single one that is longer (PAGE_MAX_BYTES). */
+  maxPageBytes: number
 }
 
 /** What somebody may see of a collection. All throw what Admission does. */
@@ -88,10 +93,11 @@ export function createRecordReads({ admission, journal, limits }: RecordReadsOpt
             ),
             counted(who, filter, request.count),
           ])
-          const items = found.slice(0, limit)
-          const last = items.at(-1)
-          const next_cursor = found.length > limit && last ? cursorAfter(last, asked) : null
-          return { items: selectMembers(items, request.select), next_cursor, count }
+          const selected = selectMembers(found.slice(0, limit), request.select)
+          const items = selected.slice(0, howManyWithin(limits.maxPageBytes, selected))
+          const last = found[items.length - 1]
+          const next_cursor = found.length > items.length && last ? cursorAfter(last, asked) : null
+          return { items, next_cursor, count }
         },
         ({ items }) => ({ ids: idsOf(items) }),
       )

@@ -5,9 +5,9 @@ import type { AuditOutcome, Database } from '@waybill/database'
 import { Problem, subjectOf } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { sql } from 'kysely'
-import { auditCursorAfter, readAuditCursor, rowNumber } from './audit-cursor.ts'
+import { auditCursorAfter, readAuditCursor, rowNumber } from './cursor.ts'
 import type { Journal } from './journal.ts'
-import type { Tables } from './tables.ts'
+import type { Tables } from '../tables.ts'
 
 interface AuditQuery {
   limit: number

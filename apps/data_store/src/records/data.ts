@@ -1,5 +1,5 @@
 import { Problem } from '@waybill/service-kit'
-import type { RecordData } from './backend.ts'
+import type { RecordData } from '../backend.ts'
 
 export interface DataLimits {
   /** As compact JSON, in bytes. */

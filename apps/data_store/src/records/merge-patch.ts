@@ -1,4 +1,4 @@
-import type { RecordData } from './backend.ts'
+import type { RecordData } from '../backend.ts'
 
 /**
  * What `data` are after a JSON Merge Patch (RFC 7396 section 2): null takes a member out, an object is merged into what was

@@ -1,14 +1,14 @@
 import { createAdmission } from './admission.ts'
-import type { Backends } from './backend.ts'
+import type { Backends } from '../backend.ts'
 import { createBulkWrites } from './bulk-writes.ts'
 import type { BulkLimits, BulkWrites } from './bulk-writes.ts'
-import type { Collections } from './collections/collections.ts'
+import type { Collections } from '../collections/collections.ts'
 import type { Idempotency } from './idempotency.ts'
-import type { Journal } from './journal.ts'
-import { createRecordReads } from './record-reads.ts'
-import type { RecordReads } from './record-reads.ts'
-import { createRecordWrites } from './record-writes.ts'
-import type { RecordWrites } from './record-writes.ts'
+import type { Journal } from '../audit/journal.ts'
+import { createRecordReads } from './reads.ts'
+import type { PageLimits, RecordReads } from './reads.ts'
+import { createRecordWrites } from './writes.ts'
+import type { RecordWrites } from './writes.ts'
 
 /** Everything that can be done with records, wherever they are kept. */
 export interface Records extends RecordReads, RecordWrites, BulkWrites {}
@@ -18,7 +18,7 @@ interface RecordsOptions {
   collections: Collections
   journal: Journal
   idempotency: Idempotency
-  limits: BulkLimits
+  limits: BulkLimits & PageLimits
 }
 
 /**
