@@ -2,10 +2,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { signAccessToken } from '@waybill/auth'
 import { startTestPostgres, startTestSupabase } from '@waybill/dev-env'
-import { openDatabase } from '@waybill/database'
-import { createLogger, Secret } from '@waybill/service-kit'
 import pg from 'pg'
 import { compare, ratio, table } from './compare.ts'
+import { openDataStore } from './database.ts'
 
 // The HTTP API of data_store beside a real PostgREST: the same PostgreSQL, the same records, an index that fits each, a token of the
 // same kind, row-level security in both. data_store also writes its audit, its log and its spans.
@@ -38,19 +37,7 @@ async function fill(url: string, statements: readonly string[]): Promise<void> {
 }
 
 async function migrate(): Promise<void> {
-  const database = openDatabase({
-    config: {
-      DATABASE_URL: new Secret(postgres.databaseUrl),
-      DATABASE_MIGRATION_URL: new Secret(postgres.migrationUrl),
-      DATABASE_USER_ROLE: '',
-      DATABASE_POOL_SIZE: 1,
-      DATABASE_CONNECT_TIMEOUT_MS: 3_000,
-      DATABASE_STATEMENT_TIMEOUT_MS: 600_000,
-      DATABASE_LOCK_TIMEOUT_MS: 5_000,
-    },
-    migrations: new URL('../../../apps/data_store/migrations/', import.meta.url),
-    log: createLogger({ service: 'bench', level: 'silent' }),
-  })
+  const database = openDataStore(postgres)
   await database.start()
   await database.close()
 }

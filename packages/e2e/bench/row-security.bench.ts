@@ -1,12 +1,11 @@
 import { startTestPostgres } from '@waybill/dev-env'
-import { openDatabase } from '@waybill/database'
 import type { Transaction } from '@waybill/database'
-import { createLogger, Secret } from '@waybill/service-kit'
 import type { UserPrincipal } from '@waybill/service-kit'
 import { CompiledQuery, sql } from 'kysely'
 import type { QueryExecutorProvider } from 'kysely'
 import pg from 'pg'
 import { median } from './compare.ts'
+import { openDataStore } from './database.ts'
 
 // What row-level security costs in Postgres, with the real migrations of data_store: a million records of a thousand users.
 // And what withPrincipal, which sets the claims, costs over a plain transaction.
@@ -18,20 +17,7 @@ const ROUNDS = 400
 const TRANSACTIONS = 4_000
 
 const postgres = await startTestPostgres('data_store')
-const log = createLogger({ service: 'bench', level: 'silent' })
-const database = openDatabase<unknown>({
-  config: {
-    DATABASE_URL: new Secret(postgres.databaseUrl),
-    DATABASE_MIGRATION_URL: new Secret(postgres.migrationUrl),
-    DATABASE_USER_ROLE: '',
-    DATABASE_POOL_SIZE: 1,
-    DATABASE_CONNECT_TIMEOUT_MS: 3_000,
-    DATABASE_STATEMENT_TIMEOUT_MS: 600_000,
-    DATABASE_LOCK_TIMEOUT_MS: 5_000,
-  },
-  migrations: new URL('../../../apps/data_store/migrations/', import.meta.url),
-  log,
-})
+const database = openDataStore(postgres)
 const admin = new pg.Client({ connectionString: postgres.adminUrl })
 const login = new pg.Client({ connectionString: postgres.databaseUrl })
 

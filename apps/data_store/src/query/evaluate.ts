@@ -10,7 +10,7 @@ import type { Position, SortKey, SortValue } from './query.ts'
 /** The value of a field; undefined when it is not there. */
 export function valueOf(record: StoredRecord, field: string): unknown {
   const [first = '', ...path] = field.split('.')
-  let value: unknown = (record as unknown as Record<string, unknown>)[first] // one of five names, by dataStore.fieldName
+  let value: unknown = record[first as keyof StoredRecord] // one of five of its names, by dataStore.fieldName
   for (const member of path) {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
     if (!Object.hasOwn(value, member)) return undefined

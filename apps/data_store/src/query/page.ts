@@ -82,7 +82,7 @@ const text = z.string().refine(isStorableText)
 const id = z.tuple([z.literal(1), dataStore.recordId])
 const version = z.tuple([z.literal(0), z.int32().positive()])
 const time = z.tuple([z.literal(1), z.string().refine(isTime)])
-const any = z.union([
+const sortValue = z.union([
   z.tuple([z.literal(0), z.number()]),
   z.tuple([z.literal(1), text]),
   z.tuple([z.literal(2), z.boolean()]),
@@ -94,7 +94,7 @@ const any = z.union([
 function valueOf(field: string): z.ZodType {
   if (field === 'id') return id
   if (field === 'version') return version
-  return field === 'created_at' || field === 'updated_at' ? time : any
+  return field === 'created_at' || field === 'updated_at' ? time : sortValue
 }
 
 /** Enough of it to tell apart what one user asks for: a cursor proves nothing else. */

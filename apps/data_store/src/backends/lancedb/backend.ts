@@ -1,10 +1,11 @@
 import { unavailable } from '@waybill/service-kit'
-import { ATTRIBUTE, SPAN, withSpan } from '@waybill/telemetry'
+import { SPAN } from '@waybill/telemetry'
 import { taken } from '../../backend.ts'
 import type { Backend, Operation, RecordData, StoredRecord } from '../../backend.ts'
 import type { Query } from '../../query/query.ts'
 import { scanCount, scanPage, scanProjection, scanSelection } from '../../query/scan.ts'
 import { nothingDone } from '../../refusal.ts'
+import { traced } from '../traced.ts'
 import { pages } from './pages.ts'
 import { createPlaces, firstOfEqual, wrongLength } from './place.ts'
 import type { NamedVector, Place } from './place.ts'
@@ -65,7 +66,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
     return inFilter ? withVectors(found) : found
   }
 
-  return {
+  const backend: Backend = {
     auditsWrites: false,
     searchModes: ['text', 'vector', 'hybrid'],
 
@@ -91,7 +92,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         else if (!(await merge(place, rows, { inserts: true }))) throw busy(operation)
         return rows.map((row) => toRecord(fromRow(row, operation), includeVector))
       }
-      return traced('create', operation, () => tables.asWriter(operation.collection.name, work))
+      return tables.asWriter(operation.collection.name, work)
     },
 
     async read(operation, id) {
@@ -99,7 +100,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         const found = await readOne(place, id)
         return found && toRecord(found, true)
       }
-      return traced('read', operation, () => places.reading(operation, undefined, work))
+      return places.reading(operation, undefined, work)
     },
 
     async find(operation, asked) {
@@ -123,7 +124,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         const page = await scanPage(source, query, { ...looked, inOrder })
         return page.map((record) => toRecord(record, includeVector))
       }
-      return traced('find', operation, () => places.reading<StoredRecord[]>(operation, [], work))
+      return places.reading<StoredRecord[]>(operation, [], work)
     },
 
     async count(operation, filter) {
@@ -133,7 +134,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
           ? place.table.countRows(place.where(predicate))
           : scanCount(candidates(place, filter), filter, limits)
       }
-      return traced('count', operation, () => places.reading(operation, 0, work))
+      return places.reading(operation, 0, work)
     },
 
     async update(operation, id, change) {
@@ -147,7 +148,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         }
         throw nothingDone(busy(operation))
       }
-      return traced('update', operation, () => places.writing(operation, undefined, work))
+      return places.writing(operation, undefined, work)
     },
 
     async updateMany(operation, filter, change, maxAffected) {
@@ -160,7 +161,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         if (!(await merge(place, rows))) throw busy(operation)
         return rows.map(({ id }) => id)
       }
-      return traced('update_many', operation, () => places.writing<string[]>(operation, [], work))
+      return places.writing<string[]>(operation, [], work)
     },
 
     async delete(operation, id, permit) {
@@ -177,7 +178,7 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         }
         throw nothingDone(busy(operation))
       }
-      return traced('delete', operation, () => places.writing(operation, false, work))
+      return places.writing(operation, false, work)
     },
 
     async deleteMany(operation, filter, maxAffected) {
@@ -189,15 +190,16 @@ export function createLanceBackend(options: LanceBackendOptions): Backend {
         await place.table.delete(place.where({ column: 'id', operator: 'in', values: ids }))
         return ids
       }
-      return traced('delete_many', operation, () => places.writing<string[]>(operation, [], work))
+      return places.writing<string[]>(operation, [], work)
     },
 
     async search(operation, request) {
       const vector = request.vector && asVector(request.vector, 'vector', maxDimensions)
       const work = (place: Place) => search(place, { ...request, vector }, limits)
-      return traced('search', operation, () => places.reading<ScoredRecord[]>(operation, [], work))
+      return places.reading<ScoredRecord[]>(operation, [], work)
     },
   }
+  return traced(backend, SPAN.vectorStore, 'lancedb')
 }
 
 async function readOne(place: Place, id: string): Promise<FoundRecord | undefined> {
@@ -241,13 +243,4 @@ function withId(id: string): Predicate {
 
 function busy({ collection }: Operation) {
   return unavailable(`The collection ${collection.name}, which others are changing,`)
-}
-
-async function traced<T>(operation: string, { collection }: Operation, work: () => Promise<T>): Promise<T> {
-  const attributes = {
-    [ATTRIBUTE.system]: 'lancedb',
-    [ATTRIBUTE.operation]: operation,
-    [ATTRIBUTE.collection]: collection.name,
-  }
-  return withSpan(SPAN.vectorStore, attributes, work)
 }
