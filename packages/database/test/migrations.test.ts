@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { FatalStartError } from '@waybill/service-kit'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { startSetting } from './setting.ts'
 import type { Setting } from './setting.ts'
 
@@ -37,10 +37,18 @@ describe('migrations', () => {
       ...process.env,
       URL: setting.databaseUrl,
       MIGRATION_URL: setting.migrationUrl,
-      MIGRATIONS: (await migrations({ '0001_once.sql': 'create table once (); select pg_sleep(0.2);' })).href,
+      MIGRATIONS: (
+        await migrations({ '0001_once.sql': 'create table once (); select pg_advisory_xact_lock(7);' })
+      ).href,
     }
     const start = () => promisify(execFile)(process.execPath, [starter], { env })
-    const ends = await Promise.all([start(), start(), start()])
+    // The first waits for us in the middle of its migration until the others wait for it.
+    await setting.admin('select pg_advisory_lock(7)')
+    const starting = Promise.all([start(), start(), start()])
+    const waiting = "select from pg_locks where locktype = 'advisory' and not granted"
+    await vi.waitUntil(async () => (await setting.admin(waiting)).length === 3, { timeout: 30_000 })
+    await setting.admin('select pg_advisory_unlock(7)')
+    const ends = await starting
     expect(ends.map(({ stdout }) => stdout)).toEqual(['started\n', 'started\n', 'started\n'])
     expect(await setting.admin('select name from kysely_migration')).toEqual([{ name: '0001_once' }])
   }, 60_000)

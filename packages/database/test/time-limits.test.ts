@@ -1,7 +1,7 @@
 import net from 'node:net'
 import { Secret } from '@waybill/service-kit'
 import { sql } from 'kysely'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Database } from '@waybill/database'
 import { beginStatements } from '../src/claims.ts'
 import { inRequest, startSetting, user } from './setting.ts'
@@ -18,6 +18,7 @@ beforeAll(async () => {
   await database.start()
 })
 afterAll(() => setting.close())
+afterEach(() => vi.restoreAllMocks())
 
 const notes = () => database.withPrincipal(alice, (tx) => tx.selectFrom('notes').select('id').execute())
 
@@ -26,6 +27,7 @@ describe('a transaction ends with the deadline of its request', () => {
     const slow = inRequest({ timeoutMs: 1_000 }, () =>
       database.withPrincipal(alice, async (tx) => {
         await tx.insertInto('notes').values({ owner: 'alice', id: 'late', body: '' }).execute()
+        // It is Postgres' own clock that has to run out, in its own time.
         for (let round = 0; round < 20; round++) await sql`select pg_sleep(0.3)`.execute(tx)
       }),
     )
@@ -51,7 +53,8 @@ describe('a transaction ends with the deadline of its request', () => {
       database.withPrincipal(alice, async (tx) => {
         await sql`set local transaction_timeout = 0`.execute(tx)
         await tx.insertInto('notes').values({ owner: 'alice', id: 'late', body: '' }).execute()
-        for (let round = 0; round < 4; round++) await sql`select pg_sleep(0.2)`.execute(tx)
+        const now = Date.now()
+        vi.spyOn(Date, 'now').mockReturnValue(now + 600)
       }),
     )
     await expect(late).rejects.toMatchObject(timeout)
@@ -67,7 +70,9 @@ describe('a transaction ends with the deadline of its request', () => {
           }>`select setting::int as ms from pg_settings where name = 'transaction_timeout'`.execute(tx),
         ),
       )
-      await sql`select pg_sleep(0.5)`.execute(first)
+      await sql`select 1`.execute(first)
+      const now = Date.now()
+      vi.spyOn(Date, 'now').mockReturnValue(now + 500)
       return { waiting }
     })
     const { rows } = await left.waiting
