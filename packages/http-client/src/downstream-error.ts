@@ -44,6 +44,14 @@ export function fromWireError(error: WireError, call: CallName): DownstreamError
   switch (error.reason) {
     case 'timeout':
       return new DownstreamError('timeout', `${call.service} did not answer in time.`, call)
+    case 'unconnected':
+      return new DownstreamError(
+        'timeout',
+        `No connection to ${call.service} was had in time.`,
+        call,
+        undefined,
+        { sent: error.sent },
+      )
     case 'aborted':
       return new DownstreamError('client_closed', 'The request was given up.', call)
     case 'private':

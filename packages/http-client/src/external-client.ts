@@ -1,15 +1,13 @@
-import { Agent as HttpAgent } from 'node:http'
-import { Agent as HttpsAgent } from 'node:https'
 import { isIP } from 'node:net'
-import type { Readable } from 'node:stream'
 import { context } from '@opentelemetry/api'
 import { suppressTracing } from '@opentelemetry/core'
 import { Problem, requestContext } from '@waybill/service-kit'
 import { isPublicAddress, publicLookup } from './address-guard.ts'
+import { createDirectTransport } from './direct-transport.ts'
 import { DownstreamError, fromWireError } from './downstream-error.ts'
 import type { CallName } from './downstream-error.ts'
+import type { WireBody } from './exact-request.ts'
 import { readJson } from './read-body.ts'
-import { createTransport } from './transport.ts'
 import type { WireResponse } from './transport.ts'
 import { WireError } from './wire-error.ts'
 
@@ -18,8 +16,12 @@ export interface ExternalRequest {
   url: string
   /** Only names on the client's allow-list, and `Authorization`, may stand here. */
   headers?: Record<string, string>
-  body?: string | Readable
+  body?: WireBody
+  /** Until there is a connection; only `timeoutMs` unless said. */
+  connectTimeoutMs?: number
   timeoutMs?: number
+  /** Gives up the request, and its answer while that is being read; that of the request being served unless said. */
+  signal?: AbortSignal
 }
 
 export interface ExternalAnswer {
@@ -63,15 +65,11 @@ export interface ExternalClientOptions {
 export function createExternalClient(options: ExternalClientOptions): ExternalClient {
   const { maxSockets, allowPrivateOrigins = [] } = options
   const allowed = new Set([...options.allowHeaders, 'authorization'].map((name) => name.toLowerCase()))
-  const pool = { keepAlive: true, maxSockets, lookup: publicLookup() }
-  const guarded = createTransport({
-    maxSockets,
-    agents: { httpAgent: new HttpAgent(pool), httpsAgent: new HttpsAgent(pool) },
-  })
-  const trusted = createTransport({ maxSockets })
+  const guarded = createDirectTransport({ maxSockets, lookup: publicLookup() })
+  const trusted = createDirectTransport({ maxSockets })
 
   const ask = async (request: ExternalRequest, timeoutMs: number, until: 'head' | 'end') => {
-    const { method, url, headers = {}, body } = request
+    const { method, url, headers = {}, body, connectTimeoutMs } = request
     const target = parseTarget(url)
     const isTrusted = allowPrivateOrigins.includes(target.origin)
     if (!isTrusted) refusePrivateLiteral(target)
@@ -80,11 +78,11 @@ export function createExternalClient(options: ExternalClientOptions): ExternalCl
       throw new Problem('internal', `The header ${refused} may not leave the platform.`)
     // Paths of strangers hold what they like, a key for one: the name of the call is the host alone.
     const call: CallName = { service: options.backend ?? target.host, method, path: '*' }
-    const signal = requestContext()?.signal
+    const signal = request.signal ?? requestContext()?.signal
     // Without a trace, instrumentation-http neither makes a span nor injects traceparent or baggage.
     const response = await context.with(suppressTracing(context.active()), () =>
       (isTrusted ? trusted : guarded)
-        .send({ method, url: target.href, headers, body, timeoutMs, until, signal })
+        .send({ method, url, headers, body, connectTimeoutMs, timeoutMs, until, signal })
         .catch((error: unknown) => {
           if (!(error instanceof WireError)) throw error
           if (error.reason === 'private') throw notPublic(target.hostname)

@@ -3,9 +3,11 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https, { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import axios, { AxiosError } from 'axios'
+import { exactPath, headersToSend } from './exact-request.ts'
+import type { WireBody } from './exact-request.ts'
 import { createTlsAgent } from './tls-agent.ts'
 import type { TlsAgentOptions } from './tls-agent.ts'
-import { ofAbort, WireError } from './wire-error.ts'
+import { ofAbort, wireErrorOf, WireError } from './wire-error.ts'
 
 /** One request as it goes onto a connection: no defaults, no redirects, nothing decoded that was not asked for. */
 export interface WireRequest {
@@ -13,7 +15,9 @@ export interface WireRequest {
   /** Sent as it stands: neither dots nor encodings are resolved on the way. */
   url: string
   headers: Record<string, string | string[]>
-  body?: string | Readable | undefined
+  body?: WireBody
+  /** How long a connection may take, in milliseconds, waiting for a free one included; only timeoutMs unless said. */
+  connectTimeoutMs?: number | undefined
   /** In milliseconds, until what `until` says. */
   timeoutMs: number
   /** `end`: the whole answer must be in (default). `head`: only its head, since the body may stream for long. */
@@ -38,16 +42,9 @@ export interface Transport {
   close(): void
 }
 
-interface Agents {
-  httpAgent: HttpAgent
-  httpsAgent: HttpsAgent
-}
-
 export interface TransportOptions {
   /** To each host. */
   maxSockets: number
-  /** Replaces the pools, for those that check addresses. */
-  agents?: Agents
   /** How to reach a service that proves who it is by a certificate: replaces the pool of https. */
   mutualTls?: Omit<TlsAgentOptions, 'pool'> | undefined
 }
@@ -56,7 +53,7 @@ export interface TransportOptions {
 export function createTransport(options: TransportOptions): Transport {
   const { maxSockets, mutualTls } = options
   const pool = { keepAlive: true, maxSockets, scheduling: 'lifo' as const }
-  const agents = options.agents ?? { httpAgent: new HttpAgent(pool), httpsAgent: new HttpsAgent(pool) }
+  const agents = { httpAgent: new HttpAgent(pool), httpsAgent: new HttpsAgent(pool) }
   const tlsAgent = mutualTls && createTlsAgent({ ...mutualTls, pool })
   const client = axios.create({
     ...agents,
@@ -123,17 +120,12 @@ export function createTransport(options: TransportOptions): Transport {
  * announce encodings, guess a content type, and trip over a header named like one of its own methods.
  */
 function exactly({ url, headers, body }: WireRequest) {
-  const path = /^https?:\/\/[^/?#]*([^#]*)/.exec(url)?.[1] ?? ''
-  const sent = {
-    'User-Agent': 'waybill',
-    Accept: '*/*',
-    'Accept-Encoding': 'identity',
-    ...framing(body, headers),
-  }
+  const path = exactPath(url)
+  const sent = headersToSend(headers, body)
   return {
     request(options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
       const { request } = options.protocol === 'https:' ? https : http
-      const exact = { ...options, path: path || '/', headers: merged(sent, headers) }
+      const exact = { ...options, path, headers: sent }
       const asked = request(exact, (answer) => {
         // Whoever has answered in full does not want the rest of the body: its connection would wait for it.
         answer.once('end', () => {
@@ -146,38 +138,9 @@ function exactly({ url, headers, body }: WireRequest) {
   }
 }
 
-/**
- * How the end of the body is told. node frames a body of unknown length by itself for POST, but writes it bare for GET or
- * DELETE, where the neighbour would read it as the next request on the connection.
- */
-function framing(body: WireRequest['body'], headers: WireRequest['headers']): Record<string, string> {
-  if (typeof body === 'string') return { 'Content-Length': String(Buffer.byteLength(body)) }
-  const hasLength = Object.keys(headers).some((name) => name.toLowerCase() === 'content-length')
-  return body === undefined || hasLength ? {} : { 'Transfer-Encoding': 'chunked' }
-}
-
-/** The defaults, save for what `headers` has in whatever case. */
-function merged(
-  defaults: Record<string, string>,
-  headers: Record<string, string | string[]>,
-): Record<string, string | string[]> {
-  const given = new Set(Object.keys(headers).map((name) => name.toLowerCase()))
-  const rest = Object.entries(defaults).filter(([name]) => !given.has(name.toLowerCase()))
-  return { ...Object.fromEntries(rest), ...headers }
-}
-
-const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
-
 function wireError(error: unknown): Error {
+  if (error instanceof AxiosError) return wireErrorOf(error)
   // What is not about the connection, a header that cannot be sent for one, is nobody's fault but ours.
-  if (!(error instanceof AxiosError)) {
-    const { code, name } = error as NodeJS.ErrnoException
-    return new Error(`the request could not be made (${code ?? name})`)
-  }
-  const { code = 'no code' } = error
-  if (code === 'EPRIVATE') return new WireError('private', 'the address is not public')
-  if (code === 'ERR_PEER_CERTIFICATE') return new WireError('refused', 'another service answers there')
-  if (REFUSED.has(code)) return new WireError('refused', `no connection (${code})`)
-  if (code === 'ETIMEDOUT') return new WireError('timeout', 'no answer in time')
-  return new WireError('broken', `the connection broke (${code})`)
+  const { code, name } = error as NodeJS.ErrnoException // all that is thrown here is an Error
+  return new Error(`the request could not be made (${code ?? name})`)
 }

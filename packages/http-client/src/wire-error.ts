@@ -3,7 +3,8 @@ import { Problem } from '@waybill/service-kit'
 /** Why no answer came. Made from the socket's error without keeping it: axios errors hold the request with its token. */
 export class WireError extends Error {
   override readonly name = 'WireError'
-  readonly reason: 'refused' | 'broken' | 'timeout' | 'aborted' | 'private'
+  /** `unconnected`: no connection in time. `private`: an address that may not be called. */
+  readonly reason: 'refused' | 'unconnected' | 'broken' | 'timeout' | 'aborted' | 'private'
 
   constructor(reason: WireError['reason'], message: string) {
     super(message)
@@ -12,7 +13,7 @@ export class WireError extends Error {
 
   /** False when no connection was made: to an address that nobody listens at, that is not known, or that may not be called. */
   get sent(): boolean {
-    return this.reason !== 'refused' && this.reason !== 'private'
+    return this.reason !== 'refused' && this.reason !== 'unconnected' && this.reason !== 'private'
   }
 }
 
@@ -25,4 +26,17 @@ export function ofAbort(reason: unknown): WireError {
   return isTimeout
     ? new WireError('timeout', 'no answer in time')
     : new WireError('aborted', 'the caller gave up')
+}
+
+const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
+
+/** What an error of a connection stands for; nothing of it is kept but its code. */
+export function wireErrorOf(error: Error & { code?: string }): WireError {
+  if (error instanceof WireError) return error
+  const { code = 'no code' } = error
+  if (code === 'EPRIVATE') return new WireError('private', 'the address is not public')
+  if (code === 'ERR_PEER_CERTIFICATE') return new WireError('refused', 'another service answers there')
+  if (REFUSED.has(code)) return new WireError('refused', `no connection (${code})`)
+  if (code === 'ETIMEDOUT') return new WireError('timeout', 'no answer in time')
+  return new WireError('broken', `the connection broke (${code})`)
 }

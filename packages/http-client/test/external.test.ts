@@ -102,6 +102,38 @@ describe('a call to the outside', () => {
   })
 })
 
+describe('a connection that is not had in time', () => {
+  test('is 504, and known to have sent nothing', async () => {
+    await provider.close()
+    provider = await recorder(() => undefined)
+    http = client({ CLIENT_MAX_SOCKETS: '1' })
+    outside = http.external({ allowHeaders: [], allowPrivateOrigins: [provider.url] })
+    // The only connection there may be is taken by a request that gets no answer.
+    const first = new AbortController()
+    const taken = thrown(outside.send({ method: 'GET', url: provider.url, signal: first.signal }))
+    const error = await thrown(
+      outside.send({ method: 'GET', url: provider.url, connectTimeoutMs: 50, timeoutMs: 60_000 }),
+    )
+    expect(error).toMatchObject({ code: 'timeout', sent: false })
+    first.abort()
+    expect(await taken).toMatchObject({ code: 'client_closed' })
+    expect(provider.requests).toHaveLength(1)
+  })
+})
+
+describe('a request that cannot be written', () => {
+  test('fails without a word of its headers', async () => {
+    const send = outside.send({ method: 'GET', url: provider.url, headers: { 'Content-Type': 'canary\n' } })
+    expect(String(((await thrown(send)) as Error).stack)).not.toContain('canary')
+    expect(provider.requests).toHaveLength(0)
+  })
+
+  test('keeps its path to the letter', async () => {
+    await outside.send({ method: 'GET', url: `${provider.url}/a%2Fb/../c?x=%41&y` })
+    expect(provider.requests[0]!.url).toBe('/a%2Fb/../c?x=%41&y')
+  })
+})
+
 describe('an address that is not public is refused', () => {
   test.each([
     'http://127.0.0.1/',
