@@ -44,7 +44,9 @@ export function createDirectTransport({ maxSockets, lookup }: DirectTransportOpt
         const onAbort = (): void => {
           giveUp(ofAbort(signal?.reason))
         }
-        const timer = setTimeout(giveUp, request.timeoutMs, new WireError('timeout', 'no answer in time'))
+        const timer = setTimeout(() => {
+          giveUp(new WireError('timeout', 'no answer in time'))
+        }, request.timeoutMs)
         const over = (): void => {
           clearTimeout(timer)
           signal?.removeEventListener('abort', onAbort)
@@ -114,7 +116,9 @@ function send(body: WireRequest['body'], asked: ClientRequest, giveUp: (error: W
 
 /** The time runs while there is no connection, which is also while it waits for one to be free. */
 function limitConnecting(asked: ClientRequest, ms: number, giveUp: (error: WireError) => void): void {
-  const timer = setTimeout(giveUp, ms, new WireError('unconnected', 'no connection in time'))
+  const timer = setTimeout(() => {
+    giveUp(new WireError('unconnected', 'no connection in time'))
+  }, ms)
   const connected = (): void => {
     clearTimeout(timer)
   }
