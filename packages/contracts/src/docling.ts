@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { endpoint } from './endpoint.ts'
-import { collectionName } from './llm-proxy.ts'
+import { collectionName } from './llm-proxy/index.ts'
 
 /**
  * docling: documents to Markdown and text, in the shapes of docling-serve's v1 API. What Waybill adds is in `waybill`

@@ -18,7 +18,7 @@ it('finds the endpoints it is about', () => {
 })
 
 it.each(endpoints)('$name has a schema for exactly the parameters of its path', ({ endpoint }) => {
-  const named = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => name)
+  const named = [...endpoint.path.matchAll(/[:*](\w+)/g)].map(([, name]) => name)
   const schema = endpoint.params instanceof z.ZodObject ? Object.keys(endpoint.params.shape) : []
   expect(schema.sort()).toEqual(named.sort())
 })

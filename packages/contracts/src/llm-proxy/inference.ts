@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { endpoint } from './endpoint.ts'
+import { endpoint } from '../endpoint.ts'
 
 /**
  * llm-proxy: language models behind one door. `/llm` and `/tokenize` speak Waybill's own shape, `/execute` runs a named
@@ -19,13 +19,20 @@ export const usage = z.object({
 })
 export type Usage = z.infer<typeof usage>
 
-export const finishReason = z.enum(['stop', 'length'])
+/** Why a reply ends: it is complete, it may have no more tokens, or the provider holds back the rest. */
+export const finishReason = z.enum(['stop', 'length', 'content_filter'])
+
+/**
+ * `local/...` for those that are here, `<provider>/...` for a provider's (asked with the user's own key), or a route of the
+ * operator's; the service's default when left out.
+ */
+export const modelName = z.string().min(1).max(200)
 
 // POST /llm
 
 export const llmRequest = z
   .strictObject({
-    model: z.string().min(1).max(200).optional(),
+    model: modelName.optional(),
     prompt: z.string().min(1).optional(),
     messages: z.array(message).min(1).optional(),
     max_tokens: z.int().positive().optional(),
@@ -66,6 +73,8 @@ export const indexInput = z.strictObject({
     markdown: z.string().min(1).optional(),
   }),
   collection: collectionName.optional(),
+  /** Of the embeddings; all of a collection must come from one. */
+  model: modelName.optional(),
 })
 export const indexOutput = z.object({
   document_id: z.string(),
@@ -80,6 +89,10 @@ export const answerInput = z.strictObject({
   question: z.string().trim().min(1).max(4000),
   collection: collectionName.optional(),
   limit: z.int().min(1).max(20).optional(),
+  /** What answers. */
+  model: modelName.optional(),
+  /** What the collection was indexed with. */
+  embedding_model: modelName.optional(),
 })
 export const passage = z.object({
   text: z.string(),
@@ -103,6 +116,7 @@ export type AnswerOutput = z.infer<typeof answerOutput>
 export const summarizeInput = z.strictObject({
   text: z.string().min(1),
   max_sentences: z.int().min(1).max(50).optional(),
+  model: modelName.optional(),
 })
 export type SummarizeInput = z.infer<typeof summarizeInput>
 export const summarizeOutput = z.object({
@@ -115,7 +129,7 @@ export type SummarizeOutput = z.infer<typeof summarizeOutput>
 
 export const embedInput = z.strictObject({
   texts: z.array(z.string().min(1)).min(1),
-  model: z.string().min(1).max(200).optional(),
+  model: modelName.optional(),
   dimensions: z.int().positive().optional(),
 })
 export const embedOutput = z.object({
@@ -194,12 +208,15 @@ export const embeddingsResponse = z.object({
   ),
   usage: z.object({ prompt_tokens: z.int(), total_tokens: z.int() }),
 })
-export const modelsResponse = z.object({
-  object: z.literal('list'),
-  data: z.array(
-    z.object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() }),
-  ),
+export const listedModel = z.object({
+  id: z.string(),
+  object: z.literal('model'),
+  created: z.int(),
+  owned_by: z.string(),
 })
+export const modelsResponse = z.object({ object: z.literal('list'), data: z.array(listedModel) })
+/** The segments of the path: an id has slashes, which come as they are or encoded. */
+export const modelParams = z.object({ id: z.array(z.string()) })
 
 // What a caller may call. `/execute` appears once per operation, so that each call has its own types.
 
@@ -268,6 +285,16 @@ export const models = endpoint({
   method: 'GET',
   path: '/v1/models',
   permission: 'agents.query',
-  summary: 'The models that may be asked for.',
+  summary:
+    'The models that may be asked for: those that are here, and those of the providers that the user has keys for.',
   output: modelsResponse,
+})
+export const model = endpoint({
+  service: 'llm-proxy',
+  method: 'GET',
+  path: '/v1/models/*id',
+  permission: 'agents.query',
+  summary: 'One of the models that may be asked for.',
+  params: modelParams,
+  output: listedModel,
 })

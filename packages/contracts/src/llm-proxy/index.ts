@@ -1,0 +1,5 @@
+export * from './errors.ts'
+export * from './inference.ts'
+export * from './keys.ts'
+export * from './vendor-paths.ts'
+export * from './usage.ts'
