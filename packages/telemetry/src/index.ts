@@ -1,5 +1,7 @@
 export { countEvent } from './count-event.ts'
-export { ATTRIBUTE, METRIC, SPAN } from './names.ts'
+export { startInference } from './gen-ai/inference.ts'
+export type { Inference, InferenceCall, InferenceOutcome } from './gen-ai/inference.ts'
+export { ATTRIBUTE, GEN_AI, GEN_AI_METRIC, METRIC, SPAN } from './names.ts'
 export type { AttributeName, MetricName, SpanName } from './names.ts'
 export { startRpcClientSpan, startRpcServerSpan } from './rpc-span.ts'
 export type { RpcSpan } from './rpc-span.ts'

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire, syncBuiltinESMExports } from 'node:module'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import { context } from '@opentelemetry/api'
+import { isTracingSuppressed, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { HttpInstrumentation } from '@opentelemetry/instrumentation-http'
@@ -41,6 +42,8 @@ export function startTelemetry(env: NodeJS.ProcessEnv = process.env): void {
     instrumentations: [
       new HttpInstrumentation({
         ignoreIncomingRequestHook: (request) => QUIET_PATHS.includes(request.url?.split('?')[0] ?? ''),
+        // To the outside no span tells of a request; without this it would be measured all the same, which is dear.
+        ignoreOutgoingRequestHook: () => isTracingSuppressed(context.active()),
         // Housekeeping outside any request (a key refresh, say) would only add roots that belong to no journey.
         requireParentforOutgoingSpans: true,
         redactedQueryParams: SECRET_PARAMETERS,

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { ATTRIBUTE, METRIC, SPAN } from '../src/index.ts'
+import { ATTRIBUTE, GEN_AI, GEN_AI_METRIC, METRIC, SPAN } from '../src/index.ts'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const NAMES = 'packages/telemetry/src/names.ts'
@@ -15,6 +15,7 @@ const BY_TEXT = [
   /\bsetAttributes\(\s*\{[^}]*?(?:^|[{,\s])(?:['"`][^'"`]*['"`]|\w+)\s*:/,
   /\bwithSpan\([^,]+,\s*\{[^}]*?['"`][\w.]+['"`]\s*:/,
   /\.createCounter\(\s*['"`](?!waybill\.)/,
+  /\.createHistogram\(\s*['"`]/,
 ]
 
 describe('names of spans and attributes', () => {
@@ -34,6 +35,7 @@ describe('names of spans and attributes', () => {
     'span.setAttributes({ user: id })',
     "withSpan(SPAN.exchange, { 'user': id }, work)",
     'tracer.startActiveSpan(`x`, work)',
+    "meter.createHistogram('x')",
   ])('the rule sees through %s', (source) => {
     expect(BY_TEXT.some((pattern) => pattern.test(source))).toBe(true)
   })
@@ -44,6 +46,8 @@ describe('names of spans and attributes', () => {
       ...Object.keys(ATTRIBUTE).map((name) => `ATTRIBUTE.${name}`),
       ...Object.keys(SPAN).map((name) => `SPAN.${name}`),
       ...Object.keys(METRIC).map((name) => `METRIC.${name}`),
+      ...Object.keys(GEN_AI).map((name) => `GEN_AI.${name}`),
+      ...Object.keys(GEN_AI_METRIC).map((name) => `GEN_AI_METRIC.${name}`),
     ].filter((name) => !all.includes(name))
     expect(unused).toEqual([])
   })
@@ -55,11 +59,15 @@ describe('names of spans and attributes', () => {
     ]
     const own = Object.values(ATTRIBUTE).filter((name) => !name.startsWith('waybill.'))
     expect(conventions).toEqual(expect.arrayContaining(own))
+    for (const name of Object.values(GEN_AI)) expect(name).toMatch(/^(?:gen_ai\.[a-z_.]+|server\.[a-z]+)$/)
+    for (const name of Object.values(GEN_AI_METRIC)) expect(name).toMatch(/^gen_ai\.client\.[a-z_.]+$/)
     for (const name of Object.values(SPAN)) expect(name).toMatch(/^[a-z_]+\.[a-z_]+$/)
   })
 
   test('are each given once', () => {
-    const all = [...Object.values(ATTRIBUTE), ...Object.values(SPAN), ...Object.values(METRIC)]
+    const all = [ATTRIBUTE, GEN_AI, GEN_AI_METRIC, SPAN, METRIC].flatMap((names) =>
+      Object.values<string>(names),
+    )
     expect(new Set(all).size).toBe(all.length)
   })
 })

@@ -14,6 +14,8 @@ export interface Span {
   parentSpanId: string | undefined
   attributes: Record<string, unknown>
   events: unknown[]
+  /** `code` 2 is an error. */
+  status?: { code?: number }
 }
 
 interface Wire {
@@ -24,11 +26,21 @@ interface Wire {
 }
 interface Attribute {
   key: string
-  value: { stringValue?: string; intValue?: number; arrayValue?: { values: Attribute['value'][] } }
+  value: {
+    stringValue?: string
+    intValue?: number
+    doubleValue?: number
+    boolValue?: boolean
+    arrayValue?: { values: Attribute['value'][] }
+  }
 }
 
 const valueOf = (value: Attribute['value']): unknown =>
-  value.stringValue ?? value.intValue ?? value.arrayValue?.values.map(valueOf)
+  value.stringValue ??
+  value.intValue ??
+  value.doubleValue ??
+  value.boolValue ??
+  value.arrayValue?.values.map(valueOf)
 const record = (attributes: Attribute[]): Record<string, unknown> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]))
 
