@@ -30,6 +30,7 @@ export const PROBLEMS = {
   upstream_failed: [502, 'A service behind this one failed'],
   unavailable: [503, 'Temporarily unavailable'],
   timeout: [504, 'Not finished in time'],
+  loop_detected: [508, 'The request came back to where it had been'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 
 export type ProblemCode = keyof typeof PROBLEMS

@@ -1,8 +1,8 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import type { SigningKey, VerificationKey } from '@waybill/auth'
+import { seal, unseal } from '@waybill/service-kit'
 import { calculateJwkThumbprint, exportJWK, generateKeyPair } from 'jose'
 import { z } from 'zod'
-import { seal, unseal } from './key-encryption.ts'
 import type { SealedKey } from '../store/keys.ts'
 
 const ALGORITHM = 'ES256'
