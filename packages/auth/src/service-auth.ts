@@ -24,6 +24,8 @@ export interface ServiceAuthOptions {
   /** The `aud` values that are accepted, any one of them. */
   audiences: readonly string[]
   edge?: boolean
+  /** On which paths a credential is taken from where vendors' SDKs put theirs; on none unless said. */
+  sdkCredentials?: ((path: string) => boolean) | undefined
   /** Keys from elsewhere than the issuer: the issuer's own, or a test's. */
   keys?: KeySource | undefined
   /** What openTls gave: client certificates are judged by it. */
@@ -79,7 +81,10 @@ export function createServiceAuth(options: ServiceAuthOptions): ServiceAuth {
 
   return {
     ...{ verifier, credentials, revocations, peers },
-    authenticate: createAuthenticator(credentials, ({ socket }) => peers.peerOf(socket)),
+    authenticate: createAuthenticator(credentials, {
+      peerOf: ({ socket }) => peers.peerOf(socket),
+      sdkCredentials: options.sdkCredentials,
+    }),
     peerRefusal: (socket) => peers.peerRefusal(socket),
     async start() {
       if (config.JWT_ALGORITHM === 'HS256')

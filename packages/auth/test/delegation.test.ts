@@ -167,6 +167,21 @@ describe('for somebody outside the platform', () => {
     })
   })
 
+  test('llm-proxy gets one without any permission: whose the keys are is all that counts there', () => {
+    const { claims } = delegate(
+      { ...outside, subject: { ...subject, aud: 'llm-proxy' }, actor: 'llm-proxy' },
+      RULES,
+    )
+    expect(claims).toMatchObject({ sub: 'u1', client_id: 'llm-proxy', role: 'authenticated', scope: '' })
+    const more = {
+      ...outside,
+      subject: { ...subject, aud: 'llm-proxy' },
+      actor: 'llm-proxy',
+      scope: ['memory.read'],
+    }
+    expect(refusal(more)).toBe('invalid_scope')
+  })
+
   test('`aud` is what is asked for there', () => {
     const rules = { ...RULES, outsideAudiences: { supabase: 'authenticated' } }
     expect(delegate(outside, rules).claims.aud).toBe('authenticated')

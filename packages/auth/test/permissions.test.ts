@@ -50,6 +50,6 @@ describe('permissions', () => {
 
   test('no role but admin is allowed everything', () => {
     for (const role of ROLES) expect(permissionsOf(role).includes('*')).toBe(role === 'admin')
-    expect(Object.keys(PERMISSIONS)).toHaveLength(11)
+    expect(Object.keys(PERMISSIONS)).toHaveLength(12)
   })
 })

@@ -32,7 +32,11 @@ export const DELEGATION: DelegationPolicy = {
     audiences: { 'auth-service': ALL, 'llm-proxy': ALL, docling: ALL, data_store: ALL, 'work-platform': ALL },
   },
   docling: { audiences: { 'llm-proxy': ['agents.query', ...MEMORY] } },
-  'llm-proxy': { audiences: { data_store: MEMORY } },
+  'llm-proxy': {
+    audiences: { data_store: MEMORY },
+    // For the user's own provider keys: whose they are is all that counts there.
+    outside: { supabase: { permissions: [], role: 'authenticated' } },
+  },
   data_store: { audiences: {}, outside: { supabase: { permissions: MEMORY, role: 'authenticated' } } },
   'work-platform': { audiences: { 'substrate-api': [] }, assertsWorkspace: true },
 }

@@ -8,6 +8,7 @@ export const PERMISSIONS = {
   'memory.read': { description: 'Read memory data', roles: ['admin', 'user', 'viewer'] },
   'memory.write': { description: 'Write memory data', roles: ['admin', 'user'] },
   'agents.query': { description: 'Query agents', roles: ['admin', 'user'] },
+  'llm.custom_urls': { description: 'Have provider keys sent to endpoints of their own', roles: ['admin'] },
   'stats.read': { description: 'View statistics', roles: ['admin', 'user'] },
   'audit.read': { description: "Read the audit of anybody's data", roles: ['admin'] },
   'auth.admin': { description: 'Manage users, services, keys and the audit', roles: ['admin'] },
