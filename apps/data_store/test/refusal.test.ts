@@ -1,6 +1,6 @@
+import { hasDoneNothing } from '@waybill/http-client'
 import { Problem } from '@waybill/service-kit'
 import { expect, test } from 'vitest'
-import { hasDoneNothing } from '../src/backends/supabase/rest-answer.ts'
 import { didNothing, nothingDone } from '../src/refusal.ts'
 
 test('a refusal did nothing; of what failed nobody knows, unless who threw it has said so', () => {

@@ -22,7 +22,11 @@ export interface PoolOptions {
 }
 
 /** A pool that survives losing its connections: a broken one is logged, dropped, and made anew when needed. */
-export function createPool(url: Secret, config: DatabaseConfig, options: PoolOptions) {
+export function createPool(
+  url: Secret,
+  config: Pick<DatabaseConfig, 'DATABASE_CONNECT_TIMEOUT_MS'>,
+  options: PoolOptions,
+) {
   const pool = new pg.Pool({
     Client: ImpatientClient,
     connectionString: url.reveal(),

@@ -18,6 +18,7 @@ const HOP_BY_HOP = new Set([
 
 /** What a client may not say for itself: credentials are verified and replaced, identity is set from them. */
 const REPLACED = new Set([
+  'api-key',
   'authorization',
   'baggage',
   'cookie',
@@ -27,6 +28,7 @@ const REPLACED = new Set([
   'tracestate',
   'traceparent',
   'x-api-key',
+  'x-goog-api-key',
   'txn-token',
   TIMEOUT_HEADER.toLowerCase(),
   REQUEST_ID_HEADER.toLowerCase(),

@@ -32,6 +32,8 @@ export interface HttpClient {
     allowHeaders: readonly string[]
     allowPrivateOrigins?: readonly string[]
     backend?: string
+    /** To each host; CLIENT_MAX_SOCKETS unless said. */
+    maxSockets?: number
   }): ExternalClient
   /** Tokens for an audience outside the platform, on behalf of the user whose request is being served. */
   onBehalfOf(audience: string): OnBehalfOf
@@ -92,9 +94,9 @@ export function createHttpClient({
     },
     external(options) {
       const client = createExternalClient({
+        maxSockets: config.CLIENT_MAX_SOCKETS,
         ...options,
         ...{ timeoutMs, maxAnswerBytes },
-        maxSockets: config.CLIENT_MAX_SOCKETS,
       })
       externals.push(client)
       return client

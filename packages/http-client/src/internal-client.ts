@@ -42,6 +42,8 @@ export interface ForwardedRequest {
   anonymous?: boolean
   /** Further headers to stamp, `X-Forwarded-For` for one. */
   stamp?: Record<string, string>
+  /** In milliseconds until the head of the answer, in place of CLIENT_TIMEOUT_MS. */
+  timeoutMs?: number
 }
 
 /** Calls to one neighbour, each with the identity, request id, trace and deadline of the request being served. */
@@ -85,11 +87,8 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
   const { service, baseUrl, transport, retry } = options
 
   /** When a call must be over, in milliseconds since the epoch: its own limit, or the caller's patience if less. */
-  const giveUpAt = (limitMs = options.timeoutMs): number =>
-    Math.min(
-      Date.now() + Math.min(limitMs, options.timeoutMs),
-      requestContext()?.deadline ?? Number.POSITIVE_INFINITY,
-    )
+  const giveUpAt = (limitMs: number): number =>
+    Math.min(Date.now() + limitMs, requestContext()?.deadline ?? Number.POSITIVE_INFINITY)
   const remaining = (until: number): number => {
     const remainingMs = until - Date.now()
     if (remainingMs <= 0) throw new Problem('timeout', `No time was left to call ${service}.`)
@@ -128,7 +127,7 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
       const url = baseUrl + pathFor(path, input.params, input.query)
       const body = input.body === undefined ? undefined : JSON.stringify(input.body)
       const repeatable = input.idempotent ?? IDEMPOTENT.has(method)
-      const until = giveUpAt(input.timeoutMs)
+      const until = giveUpAt(Math.min(input.timeoutMs ?? Number.POSITIVE_INFINITY, options.timeoutMs))
       const contentType = body !== undefined && { 'Content-Type': 'application/json' }
       const sendOnce = async () => {
         const { headers: identity, timeoutMs, forget, ownToken } = await identify(until, input.workspaceId)
@@ -166,7 +165,7 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
 
     async forward(request) {
       const call: CallName = { service, method: request.method, path: '*' }
-      const until = giveUpAt()
+      const until = giveUpAt(request.timeoutMs ?? options.timeoutMs)
       const { headers, timeoutMs, forget } = request.anonymous
         ? {
             headers: stampedHeaders(undefined, '', remaining(until)),

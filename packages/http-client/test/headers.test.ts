@@ -164,6 +164,8 @@ describe('a request that is sent on', () => {
     'txn-token',
     'upgrade',
     'x-api-key',
+    'x-goog-api-key',
+    'api-key',
     'x-auth-request-user',
     'x-forwarded-for',
     'x-forwarded-proto',

@@ -1,7 +1,7 @@
 import { ConfigError, env } from '@waybill/service-kit'
 import type { Secret } from '@waybill/service-kit'
 import type { z } from 'zod'
-import { isOrigin, NOT_AN_ORIGIN } from '../origin.ts'
+import { isOrigin, NOT_AN_ORIGIN } from '@waybill/http-client'
 
 /** The variables of the FileMaker backend; spread into the service's schema. */
 export const fileMakerEnv = {

@@ -1,10 +1,8 @@
+import { callsAsService, isSuccess, isUnknownToSchema } from '@waybill/http-client'
 import type { ExternalClient } from '@waybill/http-client'
 import type { Secret } from '@waybill/service-kit'
 import type { SupabaseSettings } from './config.ts'
 import { problemFor } from './problems.ts'
-import { isSuccess, isUnknownToSchema } from './rest-answer.ts'
-import { callRest } from './rest-call.ts'
-import type { RestRequest } from './rest-call.ts'
 
 /**
  * The service's own operations in a project, with its secret key, for which no policy holds. They are named here one by one,
@@ -17,18 +15,12 @@ export interface AdminClient {
   missingTables(tables: readonly string[]): Promise<string[]>
 }
 
-/** A key of the new kind is for the gateway; one of the old kind is a JWT, and PostgREST wants to see it too. */
-const JWT = /^[\w-]+\.[\w-]+\.[\w-]+$/
-
 export function createAdminClient(
   client: ExternalClient,
   settings: SupabaseSettings,
   secretKey: Secret,
 ): AdminClient {
-  const call = (request: RestRequest) => {
-    const apikey = secretKey.reveal()
-    return callRest(client, settings, request, { apikey, bearer: JWT.test(apikey) ? apikey : undefined })
-  }
+  const call = callsAsService(client, settings, secretKey)
   return {
     async reloadSchema() {
       const answer = await call({ method: 'POST', path: 'rpc/waybill_reload_schema', body: {} })

@@ -6,7 +6,7 @@ import { batchesOf, versionsOf } from './batches.ts'
 import { persistently } from './persistently.ts'
 import { pushDown } from './push-down.ts'
 import * as requests from './requests.ts'
-import { codeOf } from './rest-answer.ts'
+import { codeOf } from '@waybill/http-client'
 import type { SeenVersion } from './rows.ts'
 import type { UserClient } from './user-client.ts'
 

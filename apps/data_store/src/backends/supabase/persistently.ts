@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { nothingDone } from '../../refusal.ts'
-import { contended } from './problems.ts'
+import { contended } from '@waybill/http-client'
 
 /** The loser of a race reads anew and tries again; with twenty at once, the last of them twenty times. */
 const ATTEMPTS = 60

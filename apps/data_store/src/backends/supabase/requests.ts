@@ -3,7 +3,7 @@ import type { Position, Query } from '../../query/query.ts'
 import { allOf, ALWAYS, exactly, quoted } from './condition.ts'
 import type { Condition } from './condition.ts'
 import { afterPosition, pushedOrder } from './push-down.ts'
-import type { RestRequest } from './rest-call.ts'
+import type { RestRequest } from '@waybill/http-client'
 import { SELECT, SELECT_HIT, SELECT_VERSION } from './rows.ts'
 import type { SeenVersion } from './rows.ts'
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Operation, RecordData, StoredRecord } from '../../backend.ts'
 import { unexpectedForm } from './problems.ts'
-import type { RestAnswer } from './rest-answer.ts'
+import type { RestAnswer } from '@waybill/http-client'
 
 /** What is asked for of a record. */
 export const SELECT = ['select', 'id,data,version,owner,created_at,updated_at'] as const

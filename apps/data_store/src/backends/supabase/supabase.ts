@@ -1,3 +1,4 @@
+import { supabaseOutside } from '@waybill/http-client'
 import type { HttpClient, OnBehalfOf } from '@waybill/http-client'
 import type { Logger } from '@waybill/service-kit'
 import { SPAN } from '@waybill/telemetry'
@@ -8,7 +9,6 @@ import { traced } from '../traced.ts'
 import { createAdminClient } from './admin-client.ts'
 import { createSupabaseBackend } from './backend.ts'
 import type { SupabaseSettings } from './config.ts'
-import { outsideOptions } from './rest-call.ts'
 import { createSchemaReload } from './schema-reload.ts'
 import { createUserClient } from './user-client.ts'
 
@@ -38,11 +38,12 @@ export interface Supabase {
  */
 export function createSupabase({ settings, client, tokens, maxScanned, log }: SupabaseOptions): Supabase {
   const { secretKey } = settings
-  const admin = secretKey && createAdminClient(client.external(outsideOptions(settings)), settings, secretKey)
+  const outside = supabaseOutside(settings, 'The backend supabase')
+  const admin = secretKey && createAdminClient(client.external(outside), settings, secretKey)
   const reload = createSchemaReload(admin, log)
   const user = createUserClient({
     ...{ settings, tokens, reload, log },
-    client: client.external(outsideOptions(settings)),
+    client: client.external(outside),
   })
   const { maxConcurrent } = settings
   const backend = bulkhead(createSupabaseBackend({ user, maxScanned }), {

@@ -1,14 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ExternalClient, OnBehalfOf } from '@waybill/http-client'
-import { DownstreamError } from '@waybill/http-client'
+import {
+  callsAsUser,
+  codeOf,
+  hasDoneNothing,
+  isRefusedToken,
+  isSuccess,
+  isUnknownToSchema,
+} from '@waybill/http-client'
+import type { ExternalClient, OnBehalfOf, RestAnswer, RestRequest } from '@waybill/http-client'
 import type { Logger } from '@waybill/service-kit'
 import { nothingDone } from '../../refusal.ts'
 import type { SupabaseSettings } from './config.ts'
 import { NO_PRIVILEGE, problemFor, schemaIsStale } from './problems.ts'
-import { codeOf, hasDoneNothing, isRefusedToken, isSuccess, isUnknownToSchema } from './rest-answer.ts'
-import type { RestAnswer } from './rest-answer.ts'
-import { callRest } from './rest-call.ts'
-import type { RestRequest } from './rest-call.ts'
 import { RELOAD_PAUSES_MS } from './schema-reload.ts'
 import type { SchemaReload } from './schema-reload.ts'
 
@@ -32,29 +35,19 @@ export interface UserClientOptions {
 }
 
 export function createUserClient({ client, settings, tokens, reload, log }: UserClientOptions): UserClient {
-  const apikey = settings.publishableKey.reveal()
-
-  const token = () =>
-    tokens.token().catch((error: unknown) => {
-      // Without a token nothing is asked of the records.
-      throw nothingDone(error)
-    })
-  const send = async (request: RestRequest) => {
-    const bearer = await token()
-    const answer = await once(request, bearer)
-    if (!isRefusedToken(answer)) return answer
-    // It may have expired on its way, or its key may have been replaced.
-    tokens.forget(bearer)
-    return once(request, await token())
-  }
-  const once = async (request: RestRequest, bearer: string) => {
-    const ask = () => callRest(client, settings, request, { apikey, bearer })
-    return ask().catch((error: unknown) => {
-      // A connection that was kept may have been closed meanwhile; what only reads may be asked again.
-      if (request.method !== 'GET' || !isGone(error)) throw error
-      return ask()
-    })
-  }
+  const send = callsAsUser({
+    ...{ client, project: settings },
+    tokens: {
+      forget: (token) => {
+        tokens.forget(token)
+      },
+      token: () =>
+        tokens.token().catch((error: unknown) => {
+          // Without a token nothing is asked of the records.
+          throw nothingDone(error)
+        }),
+    },
+  })
   const withReload = async (request: RestRequest) => {
     let answer = await send(request)
     if (!isUnknownToSchema(answer) || !(await reload.ask())) return answer
@@ -103,8 +96,4 @@ export function createUserClient({ client, settings, tokens, reload, log }: User
         throw request.method === 'GET' ? nothingDone(error) : error
       }),
   }
-}
-
-function isGone(error: unknown): boolean {
-  return error instanceof DownstreamError && error.code === 'unavailable'
 }
