@@ -19,12 +19,12 @@ const DEFAULT_PASSAGES = 3
  * or never finished, does not count.
  */
 export async function answerFromMemory(
-  { question, collection, limit = DEFAULT_PASSAGES }: llmProxy.AnswerInput,
+  { question, collection, limit = DEFAULT_PASSAGES, ...asked }: llmProxy.AnswerInput,
   { models, memory, ...options }: AnsweringOptions,
   signal: AbortSignal,
 ): Promise<llmProxy.AnswerOutput> {
-  const chat = models.resolve(undefined, 'chat')
-  const embedding = models.resolve(undefined, 'embedding')
+  const chat = models.resolve(asked.model, 'chat')
+  const embedding = models.resolve(asked.embedding_model, 'embedding')
   const [vector = []] = await embedding.provider.embed({ model: embedding.model, texts: [question] }, signal)
   let candidates = await memory.search(collection ?? options.collection, vector, options.candidates)
 

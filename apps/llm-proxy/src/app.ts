@@ -1,21 +1,38 @@
 import { createServiceAuth } from '@waybill/auth'
 import type { Issuer } from '@waybill/auth'
+import { llmProxy } from '@waybill/contracts'
+import { openDatabase } from '@waybill/database'
 import { createHttpClient } from '@waybill/http-client'
 import { createLogger, createService, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
+import { createResponseCache } from './cache/response-cache.ts'
 import { createMemory } from './clients.ts'
 import type { Config } from './config.ts'
 import { createIndexing } from './indexing.ts'
+import { openKeys } from './keys/open-keys.ts'
 import { createLocalProvider } from './local/provider.ts'
 import { createModels } from './models.ts'
 import type { Provider } from './provider.ts'
+import { createCatalog, privateOrigins } from './providers/catalog.ts'
+import { readProvidersFile } from './providers/providers-file.ts'
+import { sendableHeaders } from './relay/header-policy.ts'
+import { createRelay } from './relay/relay.ts'
 import { executeRoutes } from './routes/execute.ts'
+import { keyRoutes } from './routes/keys.ts'
 import { llmRoutes } from './routes/llm.ts'
-import { chatRoutes } from './routes/openai-chat.ts'
-import { embeddingsRoutes } from './routes/openai-embeddings.ts'
 import { modelsRoutes } from './routes/openai-models.ts'
+import { passthroughRoutes } from './routes/passthrough.ts'
 import { tokenizeRoutes } from './routes/tokenize.ts'
+import { usageRoutes } from './routes/usage.ts'
+import { v1Routes } from './routes/v1.ts'
+import { createRouting } from './routing/create-routing.ts'
+import type { Tables } from './tables.ts'
 import { createTokenizer } from './tokens/tokenizer.ts'
+import { translateChat } from './translation/anthropic-chat.ts'
+import { openUsage } from './usage/usage.ts'
+import { createVendors } from './vendors/ask.ts'
+import { createModelList } from './vendors/model-list.ts'
+import { vendorModels } from './vendors/vendor-models.ts'
 
 const NAME = 'llm-proxy'
 
@@ -26,23 +43,75 @@ export interface Dependencies {
   providers: readonly Provider[]
 }
 
-/** Language models behind one door, and the user's memory in data_store. */
+/** Language models behind one door, with the user's own keys, and the user's memory in data_store. */
 export function createApp(config: Config, overrides: Partial<Dependencies> = {}): Service {
   const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
   const tls = openTls({ service: NAME, config, logger: log })
   const http = createHttpClient({ service: NAME, config, tls })
+  const migrations = new URL('../migrations/', import.meta.url)
+  const database = openDatabase<Tables>({ config, migrations, log, service: NAME })
+
+  const declared = readProvidersFile(config.PROVIDERS_FILE)
+  const catalog = createCatalog(config, declared)
+  const vendorOf = llmProxy.vendorPaths(
+    Object.fromEntries(catalog.all().map(({ name, protocol }) => [name, protocol.name])),
+  )
   const auth = createServiceAuth({
     config,
     issuer: overrides.issuer ?? http.issuer,
     audiences: [NAME, config.PLATFORM_AUDIENCE],
+    sdkCredentials: (path) => vendorOf(path) !== undefined,
     tls,
     log,
   })
 
+  const { ring, keys } = openKeys({ config, database, http, log, catalog })
+  const usage = openUsage({ config, database, prices: declared.prices, log })
+  const routing = createRouting(declared.routes, {
+    catalog,
+    told: (change) => log.warn(change, 'a circuit of a provider changed'),
+  })
+  const upstream = http.external({
+    allowHeaders: sendableHeaders(catalog.all()),
+    allowPrivateOrigins: privateOrigins(catalog, config),
+    maxSockets: config.UPSTREAM_MAX_SOCKETS,
+  })
+  const relay = createRelay({
+    ...{ routing, config, upstream },
+    keys: ring,
+    meter: usage.meter,
+    cache: createResponseCache(config),
+  })
+  const relaying = {
+    relay,
+    bodyLimitBytes: config.RELAY_BODY_LIMIT_BYTES,
+    // Its own time-outs come first; this one is for what they do not see.
+    timeoutMs: config.UPSTREAM_TOTAL_TIMEOUT_MS + 5_000,
+  }
+
+  const translations = {
+    anthropic: (bytes: Buffer, model: string) =>
+      translateChat(bytes, model, { defaultMaxTokens: config.TRANSLATED_MAX_TOKENS }),
+  }
+
   const tokenizer = createTokenizer()
-  const models = createModels([createLocalProvider(tokenizer), ...(overrides.providers ?? [])], {
-    chat: config.DEFAULT_MODEL,
-    embedding: config.DEFAULT_EMBEDDING_MODEL,
+  const vendors = createVendors(relay, translations)
+  const models = createModels(
+    [createLocalProvider(tokenizer), ...(overrides.providers ?? [])],
+    { chat: config.DEFAULT_MODEL, embedding: config.DEFAULT_EMBEDDING_MODEL },
+    vendorModels({
+      ...{ catalog, routing, vendors, tokenizer },
+      maxOutputTokens: config.MAX_OUTPUT_TOKENS,
+      maxAnswerBytes: config.MAX_READ_ANSWER_BYTES,
+      maxFrameBytes: config.MAX_FRAME_BYTES,
+    }),
+  )
+  const modelList = createModelList({
+    ...{ catalog, upstream, keys: ring },
+    cacheSeconds: config.MODELS_CACHE_SECONDS,
+    cacheEntries: config.MODELS_CACHE_ENTRIES,
+    timeoutMs: config.MODELS_TIMEOUT_MS,
+    maxBytes: config.MAX_READ_ANSWER_BYTES,
   })
   const memory = createMemory(http.internal('data_store', config.DATA_STORE_URL))
   const shared = { models, tokenizer, memory, collection: config.MEMORY_COLLECTION }
@@ -72,15 +141,20 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     config,
     auth,
     tls,
+    throttle: usage.throttle,
     routes: [
-      ...llmRoutes(completion),
-      ...executeRoutes({ indexing, answering, summarizing: completion, embedding }),
+      ...llmRoutes(completion, vendors),
+      ...executeRoutes({ indexing, answering, summarizing: completion, embedding }, vendors),
       ...tokenizeRoutes(tokenizer),
-      ...chatRoutes(completion),
-      ...embeddingsRoutes(embedding),
-      ...modelsRoutes(models),
+      ...keyRoutes(keys),
+      ...usageRoutes(usage),
+      ...modelsRoutes(models, modelList),
+      ...v1Routes({ ...relaying, catalog, routing, completion, embedding, translations }),
+      ...passthroughRoutes(catalog, relaying),
     ],
     logger: log,
-    closing: [() => indexing.close(), () => http.close()],
+    starting: [(signal) => database.start(signal), () => usage.start()],
+    readiness: { database: () => database.check() },
+    closing: [() => indexing.close(), () => usage.close(), () => http.close(), () => database.close()],
   })
 }

@@ -16,6 +16,7 @@ export interface CompletionRequest {
   model?: string | undefined
   messages: readonly llmProxy.Message[]
   maxTokens?: number | undefined
+  stream?: boolean | undefined
 }
 
 /** A reply that is about to come; whatever can be wrong with the request is known by now. */
@@ -29,7 +30,7 @@ export interface WholeCompletion {
   model: string
   provider: string
   output: string
-  finishReason: 'stop' | 'length'
+  finishReason: llmProxy.LlmResponse['finish_reason']
   usage: llmProxy.Usage
 }
 
@@ -56,7 +57,8 @@ export async function startCompletion(
     }
   }
   const maxTokens = Math.min(request.maxTokens ?? maxOutputTokens, maxOutputTokens)
-  const input = { model, messages: request.messages, inputTokens, maxTokens }
+  const { messages, stream } = request
+  const input = { model, messages, inputTokens, maxTokens, stream }
   return { model, provider: provider.name, events: provider.chat(input, signal) }
 }
 

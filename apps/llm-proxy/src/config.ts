@@ -1,14 +1,34 @@
 import { authEnv } from '@waybill/auth'
 import { dataStore } from '@waybill/contracts'
+import { databaseEnv } from '@waybill/database'
 import { clientEnv } from '@waybill/http-client'
 import { env, serviceEnv } from '@waybill/service-kit'
 import { z } from 'zod'
+import { keysEnv } from './keys/config.ts'
+import { cacheEnv } from './cache/config.ts'
+import { limitsEnv } from './limits/config.ts'
 import { EMBEDDING_MODEL, EXTRACTIVE_MODEL } from './local/provider.ts'
+import { providersEnv } from './providers/config.ts'
+import { protocolsEnv } from './protocols/config.ts'
+import { relayEnv } from './relay/config.ts'
+import { translationEnv } from './translation/config.ts'
+import { usageEnv } from './usage/config.ts'
+import { vendorsEnv } from './vendors/config.ts'
 
 export const configSchema = z.object({
   ...serviceEnv({ port: 8002 }),
   ...authEnv,
   ...clientEnv,
+  ...databaseEnv,
+  ...limitsEnv,
+  ...usageEnv,
+  ...providersEnv,
+  ...cacheEnv,
+  ...keysEnv,
+  ...relayEnv,
+  ...protocolsEnv,
+  ...translationEnv,
+  ...vendorsEnv,
   DATA_STORE_URL: env.url('http://127.0.0.1:8004').describe('Where data_store is'),
   REQUEST_TIMEOUT_MS: env
     .int({ min: 100, max: 3_600_000, default: 110_000 })

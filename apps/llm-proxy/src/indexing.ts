@@ -45,6 +45,8 @@ interface Draft {
   collection: string
   passages: readonly Passage[]
   tokens: number
+  /** That embeds them, when one is asked for. */
+  model: string | undefined
 }
 
 export function createIndexing(options: IndexingOptions): Indexing {
@@ -64,13 +66,13 @@ export function createIndexing(options: IndexingOptions): Indexing {
   }
 
   return {
-    async index({ document, collection = options.collection }, log, signal) {
+    async index({ document, model, collection = options.collection }, log, signal) {
       const passages = await cutIntoPassages(document, options.limits, options.tokenizer, signal)
       if (passages.length === 0) {
         throw new Problem('unprocessable', `There is no text to keep in ${document.name}.`)
       }
       const tokens = passages.reduce((sum, passage) => sum + passage.tokens, 0)
-      const draft = { id: randomUUID(), name: document.name, collection, passages, tokens }
+      const draft = { id: randomUUID(), name: document.name, collection, passages, tokens, model }
       const kept = keepOrUndo(draft, log, signal)
       underWay.add(kept)
       await kept.finally(() => underWay.delete(kept))
@@ -83,14 +85,14 @@ export function createIndexing(options: IndexingOptions): Indexing {
 }
 
 async function keep(
-  { id, name, collection, passages, tokens }: Draft,
+  { id, name, collection, passages, tokens, model: asked }: Draft,
   writes: UndoableWrites,
   options: IndexingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const { memory, writeBatch } = options
   // Before anything is written, so that a model that fails leaves nothing to take back.
-  const { model, vectors } = await embed(passages, options, signal)
+  const { model, vectors } = await embed(passages, asked, options, signal)
   const stored = passages.map((passage, at) => ({
     id: `${id}.${String(passage.position)}`,
     data: { document_id: id, document: name, embedding_model: model, ...passage, vector: vectors[at] ?? [] },
@@ -112,10 +114,11 @@ async function keep(
 /** The vectors of `passages`, in their order. */
 async function embed(
   passages: readonly Passage[],
+  asked: string | undefined,
   { models, embedBatch }: IndexingOptions,
   signal: AbortSignal,
 ): Promise<{ model: string; vectors: number[][] }> {
-  const { provider, model } = models.resolve(undefined, 'embedding')
+  const { provider, model } = models.resolve(asked, 'embedding')
   const vectors: number[][] = []
   for (let start = 0; start < passages.length; start += embedBatch) {
     const texts = passages.slice(start, start + embedBatch).map(({ text }) => text)

@@ -19,10 +19,14 @@ export interface Models {
   }
 }
 
-/** @throws Problem when a default is not one of the models */
+/**
+ * `others` knows models that nobody lists; they may be of either kind, and their provider finds out.
+ * @throws Problem when a default is not one of the models
+ */
 export function createModels(
   providers: readonly Provider[],
   defaults: Record<Model['kind'], string>,
+  others: (id: string) => Provider | undefined = () => undefined,
 ): Models {
   const known = providers.flatMap((provider) => provider.models.map((model) => ({ provider, model })))
   const models: Models = {
@@ -31,6 +35,8 @@ export function createModels(
       const asked = id ?? defaults[kind]
       const found = known.find(({ model }) => model.id === asked)
       if (!found) {
+        const other = providers.some(({ name }) => asked.startsWith(`${name}/`)) ? undefined : others(asked)
+        if (other) return { provider: other, model: asked, dimensions: 0 }
         throw new Problem('not_found', `There is no model ${asked}. GET /v1/models lists those there are.`, {
           extensions: { param: 'model', reason: 'model_not_found' },
         })

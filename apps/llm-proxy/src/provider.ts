@@ -10,17 +10,20 @@ export interface Model {
   dimensions?: number
 }
 
-interface ChatInput {
+export interface ChatInput {
   model: string
   messages: readonly llmProxy.Message[]
   /** The tokens of the messages, counted before the provider is asked. */
   inputTokens: number
   /** No more tokens than this are wanted back. */
   maxTokens: number
+  /** Whether somebody waits for the pieces; a vendor's model need not send any otherwise. */
+  stream?: boolean | undefined
 }
 
 export type ChatEvent =
-  { kind: 'delta'; text: string } | { kind: 'end'; finishReason: 'stop' | 'length'; usage: llmProxy.Usage }
+  | { kind: 'delta'; text: string }
+  | { kind: 'end'; finishReason: llmProxy.LlmResponse['finish_reason']; usage: llmProxy.Usage }
 
 interface EmbedInput {
   model: string
@@ -29,7 +32,7 @@ interface EmbedInput {
   dimensions?: number | undefined
 }
 
-interface Candidate {
+export interface Candidate {
   text: string
   /** The cosine of its embedding and the question's; 0 when unknown. */
   similarity: number

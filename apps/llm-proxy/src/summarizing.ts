@@ -17,11 +17,11 @@ const DEFAULT_SENTENCES = 3
  * @throws Problem payload_too_large for too many tokens
  */
 export async function summarizeText(
-  { text, max_sentences: maxSentences = DEFAULT_SENTENCES }: llmProxy.SummarizeInput,
+  { text, model: asked, max_sentences: maxSentences = DEFAULT_SENTENCES }: llmProxy.SummarizeInput,
   { models, tokenizer, maxInputTokens }: SummarizingOptions,
   signal: AbortSignal,
 ): Promise<llmProxy.SummarizeOutput> {
-  const { provider, model } = models.resolve(undefined, 'chat')
+  const { provider, model } = models.resolve(asked, 'chat')
   const encoding = encodingOf(model) ?? DEFAULT_ENCODING
   const input = await tokenizer.count(text, encoding, signal)
   if (input > maxInputTokens) {

@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto'
+import { startTestPostgres } from '@waybill/dev-env'
+import type { TestPostgres } from '@waybill/dev-env'
 import { createTestIssuer } from '@waybill/dev-env/testing'
 import type { TestIssuer } from '@waybill/dev-env/testing'
 import { createLogger, loadConfig } from '@waybill/service-kit'
@@ -16,6 +19,7 @@ export interface Setting {
   issuer: TestIssuer
   authService: AuthStandIn
   dataStore: DataStoreStandIn
+  postgres: TestPostgres
   /** A user's token for llm-proxy, as the gateway would send it. */
   tokenOf(userId: string, scope?: string): Promise<string>
   /** POSTs JSON as a user, `alice` unless said. */
@@ -31,12 +35,15 @@ export async function startSetting(
   environment: Record<string, string> = {},
   providers: readonly Provider[] = [],
 ): Promise<Setting> {
-  const issuer = await createTestIssuer()
+  const [postgres, issuer] = await Promise.all([startTestPostgres('llm-proxy'), createTestIssuer()])
   const [authService, dataStore] = await Promise.all([startAuthService(issuer), startDataStore(issuer)])
   const config = loadConfig(configSchema, {
     SERVICE_SECRET: 'a secret for this test that nobody else has',
     AUTH_SERVICE_URL: authService.url,
     DATA_STORE_URL: dataStore.url,
+    DATABASE_URL: postgres.databaseUrl,
+    DATABASE_MIGRATION_URL: postgres.migrationUrl,
+    PROVIDER_KEY_ENCRYPTION_KEYS: `v1:${randomBytes(32).toString('base64')}`,
     CLIENT_RETRIES: '0',
     ...environment,
   })
@@ -58,6 +65,7 @@ export async function startSetting(
     issuer,
     authService,
     dataStore,
+    postgres,
     tokenOf,
     async post(path, body, as = 'alice') {
       return supertest(service.app)
@@ -76,7 +84,7 @@ export async function startSetting(
     logged: () => logged,
     async close() {
       await service.close()
-      await Promise.all([authService.close(), dataStore.close()])
+      await Promise.all([authService.close(), dataStore.close(), postgres.close()])
     },
   }
 }

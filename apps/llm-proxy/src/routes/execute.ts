@@ -10,6 +10,7 @@ import type { Indexing } from '../indexing.ts'
 import { summarizeText } from '../summarizing.ts'
 import type { SummarizingOptions } from '../summarizing.ts'
 import { countTokens } from '../tokenizing.ts'
+import type { Vendors } from '../vendors/ask.ts'
 
 export interface Operations {
   indexing: Indexing
@@ -19,7 +20,7 @@ export interface Operations {
 }
 
 /** What the operations write and read in data_store is written and read as the user: there, `memory.*` is needed too. */
-export function executeRoutes(operations: Operations): Route[] {
+export function executeRoutes(operations: Operations, { withKeyOf }: Pick<Vendors, 'withKeyOf'>): Route[] {
   return [
     route(llmProxy.execute, {
       auth: user('agents.query'),
@@ -31,7 +32,8 @@ export function executeRoutes(operations: Operations): Route[] {
         'unavailable',
         'timeout',
       ],
-      handle: ({ body, log, signal }) => execute(body, operations, { log, signal }),
+      handle: ({ req, body, log, signal }) =>
+        withKeyOf(req.headers, () => execute(body, operations, { log, signal })),
     }),
   ]
 }

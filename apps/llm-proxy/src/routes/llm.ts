@@ -2,34 +2,51 @@ import { randomUUID } from 'node:crypto'
 import { user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { asProblem, Problem, problemDocument, route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import type { Route, RouteInput } from '@waybill/service-kit'
 import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
+import type { Vendors } from '../vendors/ask.ts'
 import { eventFrame, sendEvents } from './event-stream.ts'
 
-export function llmRoutes(options: CompletionOptions): Route[] {
+export function llmRoutes(options: CompletionOptions, { withKeyOf }: Pick<Vendors, 'withKeyOf'>): Route[] {
   return [
     route(llmProxy.llm, {
       auth: user('agents.query'),
-      problems: ['not_found', 'payload_too_large'],
-      handle: async ({ body, res, log, signal }) => {
-        const messages = body.messages ?? [{ role: 'user', content: body.prompt ?? '' }]
-        const request = { model: body.model, messages, maxTokens: body.max_tokens }
-        const completion = await startCompletion(request, options, signal)
-        const id = `llm-${randomUUID()}`
-        if (body.stream !== true) {
-          const { finishReason, ...whole } = await wholeCompletion(completion)
-          return { id, ...whole, finish_reason: finishReason }
-        }
-        const onFailure = (error: unknown) => {
-          log.error({ err: error }, 'the stream broke off')
-          return eventFrame(problemDocument(asProblem(error)), 'error')
-        }
-        await sendEvents(res, framesOf(id, completion), onFailure, signal)
-        return undefined
-      },
+      problems: ['not_found', 'payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
+      handle: (input) => withKeyOf(input.req.headers, () => reply(input, options)),
     }),
   ]
+}
+
+type Input = RouteInput<unknown, unknown, llmProxy.LlmRequest, unknown>
+
+async function reply({ body, res, log, signal }: Input, options: CompletionOptions) {
+  const messages = body.messages ?? [{ role: 'user', content: body.prompt ?? '' }]
+  const request = { model: body.model, messages, maxTokens: body.max_tokens, stream: body.stream }
+  const completion = await startCompletion(request, options, signal)
+  const id = `llm-${randomUUID()}`
+  if (body.stream !== true) {
+    const { finishReason, ...whole } = await wholeCompletion(completion)
+    return { id, ...whole, finish_reason: finishReason }
+  }
+  const onFailure = (error: unknown) => {
+    log.error({ err: error }, 'the stream broke off')
+    return eventFrame(problemDocument(asProblem(error)), 'error')
+  }
+  const frames = framesOf(id, completion)
+  // What keeps a reply from beginning has a status of its own.
+  const first = await frames.next()
+  await sendEvents(res, following(first, frames), onFailure, signal)
+  return undefined
+}
+
+async function* following(
+  first: IteratorResult<string>,
+  rest: AsyncGenerator<string>,
+): AsyncGenerator<string> {
+  if (first.done === true) return
+  if (first.value !== '') yield first.value
+  yield* rest
 }
 
 async function* framesOf(id: string, { model, provider, events }: Completion): AsyncGenerator<string> {
@@ -37,7 +54,7 @@ async function* framesOf(id: string, { model, provider, events }: Completion): A
   for await (const event of events) {
     if (event.kind === 'delta') {
       output += event.text
-      yield eventFrame({ delta: event.text } satisfies llmProxy.LlmDelta, 'delta')
+      yield event.text === '' ? '' : eventFrame({ delta: event.text } satisfies llmProxy.LlmDelta, 'delta')
       continue
     }
     const { finishReason, usage } = event

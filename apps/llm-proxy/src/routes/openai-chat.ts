@@ -1,39 +1,33 @@
 import { randomUUID } from 'node:crypto'
-import { user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
-import { asProblem, Problem, problemDocument, route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import { asProblem, Problem, problemDocument } from '@waybill/service-kit'
+import type { RouteInput } from '@waybill/service-kit'
 import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
 import { eventFrame, sendEvents } from './event-stream.ts'
-import { openAiError } from './openai-error.ts'
 import { readChatRequest } from './openai-request.ts'
 
-/** `POST /v1/chat/completions` as OpenAI's API reference describes it, as JSON or as a stream. */
-export function chatRoutes(options: CompletionOptions): Route[] {
-  return [
-    route(llmProxy.chat, {
-      auth: user('agents.query'),
-      renderProblem: openAiError,
-      handle: async ({ body, res, log, signal }) => {
-        const completion = await startCompletion(readChatRequest(body), options, signal)
-        const head = {
-          id: `chatcmpl-${randomUUID()}`,
-          created: Math.floor(Date.now() / 1000),
-          model: completion.model,
-        }
-        if (body.stream !== true) return wholeBody(head, completion)
-        const frames = framesOf(head, completion, body.stream_options?.include_usage === true)
-        const onFailure = (error: unknown) => {
-          log.error({ err: error }, 'the stream broke off')
-          // OpenAI's clients throw on it; without it, an early end would look like a whole reply to them.
-          return eventFrame(openAiError(problemDocument(asProblem(error))))
-        }
-        await sendEvents(res, frames, onFailure, signal)
-        return undefined
-      },
-    }),
-  ]
+/** Answers a chat completion as OpenAI's API reference describes it, as JSON or as a stream, with a model of our own. */
+export async function answerChat(
+  body: llmProxy.ChatRequest,
+  options: CompletionOptions,
+  { res, log, signal }: Pick<RouteInput<unknown, unknown, unknown, unknown>, 'res' | 'log' | 'signal'>,
+): Promise<unknown> {
+  const completion = await startCompletion(readChatRequest(body), options, signal)
+  const head = {
+    id: `chatcmpl-${randomUUID()}`,
+    created: Math.floor(Date.now() / 1000),
+    model: completion.model,
+  }
+  if (body.stream !== true) return wholeBody(head, completion)
+  const frames = framesOf(head, completion, body.stream_options?.include_usage === true)
+  const onFailure = (error: unknown) => {
+    log.error({ err: error }, 'the stream broke off')
+    // OpenAI's clients throw on it; without it, an early end would look like a whole reply to them.
+    return eventFrame(llmProxy.openAiError(problemDocument(asProblem(error))))
+  }
+  await sendEvents(res, frames, onFailure, signal)
+  return undefined
 }
 
 interface Head {

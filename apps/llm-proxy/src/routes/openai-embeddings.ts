@@ -1,34 +1,27 @@
-import { user } from '@waybill/auth'
-import { llmProxy } from '@waybill/contracts'
-import { Problem, route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import type { llmProxy } from '@waybill/contracts'
+import { Problem } from '@waybill/service-kit'
 import { embedTexts } from '../embedding-texts.ts'
 import type { EmbeddingOptions } from '../embedding-texts.ts'
-import { openAiError } from './openai-error.ts'
 
-/** `POST /v1/embeddings` as OpenAI's API reference describes it; texts only, since token ids mean another tokenizer. */
-export function embeddingsRoutes(options: EmbeddingOptions): Route[] {
-  return [
-    route(llmProxy.embeddings, {
-      auth: user('agents.query'),
-      renderProblem: openAiError,
-      handle: async ({ body, signal }) => {
-        const request = {
-          model: body.model,
-          texts: readTexts(body.input),
-          dimensions: body.dimensions ?? undefined,
-        }
-        const { model, vectors, tokens } = await embedTexts(request, options, signal)
-        const written = body.encoding_format === 'base64' ? vectors.map(base64Of) : vectors
-        return {
-          object: 'list' as const,
-          model,
-          data: written.map((embedding, index) => ({ object: 'embedding' as const, index, embedding })),
-          usage: { prompt_tokens: tokens, total_tokens: tokens },
-        }
-      },
-    }),
-  ]
+/** Answers `/v1/embeddings` as OpenAI's API reference describes it; texts only, since token ids mean another tokenizer. */
+export async function answerEmbeddings(
+  body: llmProxy.EmbeddingsRequest,
+  options: EmbeddingOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const request = {
+    model: body.model,
+    texts: readTexts(body.input),
+    dimensions: body.dimensions ?? undefined,
+  }
+  const { model, vectors, tokens } = await embedTexts(request, options, signal)
+  const written = body.encoding_format === 'base64' ? vectors.map(base64Of) : vectors
+  return {
+    object: 'list',
+    model,
+    data: written.map((embedding, index) => ({ object: 'embedding', index, embedding })),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+  }
 }
 
 function readTexts(input: llmProxy.EmbeddingsRequest['input']): string[] {

@@ -1,0 +1,44 @@
+import { privateOrigins } from '../providers/catalog.ts'
+import type { Catalog } from '../providers/provider-definition.ts'
+import { createKeyCipher } from './cipher.ts'
+import { createKeyCheck } from './key-check.ts'
+import { readKeyEncryptionKeys } from './key-encryption-keys.ts'
+import { createKeyRing } from './key-ring.ts'
+import { createKeys } from './keys.ts'
+import type { Keys } from './keys.ts'
+import type { KeyRing } from './open-key.ts'
+import { openKeyStore } from './open-store.ts'
+import type { OpenStoreOptions } from './open-store.ts'
+
+/** The users' provider keys: as calls need them, and as their owners manage them. @throws ConfigError */
+export function openKeys({ catalog, ...options }: OpenStoreOptions & { catalog: Catalog }): {
+  ring: KeyRing
+  keys: Keys
+} {
+  const { config, http } = options
+  const store = openKeyStore(options)
+  const cipher = createKeyCipher(readKeyEncryptionKeys(config.PROVIDER_KEY_ENCRYPTION_KEYS))
+  const ring = createKeyRing({
+    ...{ store, cipher },
+    cacheMs: config.KEY_CACHE_SECONDS * 1_000,
+    maxUsers: config.KEY_CACHE_USERS,
+  })
+  const client = http.external({
+    allowHeaders: [
+      ...['accept', 'anthropic-version'],
+      ...catalog
+        .all()
+        .flatMap(({ credentialHeader, protocol }) =>
+          credentialHeader === undefined ? Object.keys(protocol.credential('')) : [credentialHeader],
+        ),
+    ],
+    allowPrivateOrigins: privateOrigins(catalog, config),
+  })
+  const keys = createKeys({
+    ...{ store, cipher, ring, catalog },
+    check: createKeyCheck(client, config.KEY_CHECK_TIMEOUT_MS),
+    mostPerUser: config.KEYS_PER_USER_MAX,
+    privateOrigins: config.PRIVATE_UPSTREAMS,
+  })
+  return { ring, keys }
+}

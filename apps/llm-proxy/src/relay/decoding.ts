@@ -1,0 +1,39 @@
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream'
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib'
+import { Problem } from '@waybill/service-kit'
+
+const DECODERS: Record<string, (() => NodeJS.ReadWriteStream & Readable) | undefined> = {
+  gzip: createGunzip,
+  'x-gzip': createGunzip,
+  deflate: createInflate,
+  br: createBrotliDecompress,
+  zstd: createZstdDecompress,
+}
+
+/**
+ * The body without its content encoding (RFC 9110 section 8.4), as it comes: a provider was asked for none, and some send
+ * one all the same. Undefined where it has none. What is no such encoding fails the stream.
+ * @throws Problem upstream_failed for an encoding that is not known
+ */
+export function decoded(body: Readable, encoding: unknown): Readable | undefined {
+  if (typeof encoding !== 'string') return undefined
+  const names = encoding
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity')
+  if (names.length === 0) return undefined
+  const stages = names.toReversed().map((name) => {
+    const decoder = DECODERS[name]?.()
+    if (!decoder) {
+      body.destroy()
+      throw new Problem('upstream_failed', 'The provider answered in an encoding that it was not asked for.')
+    }
+    return decoder
+  })
+  const last = stages.at(-1) ?? body
+  // Errors go from stage to stage to the last one, which whoever reads it hears.
+  pipeline([body, ...stages], () => undefined)
+  return last
+}

@@ -1,0 +1,31 @@
+import { DownstreamError } from '@waybill/http-client'
+import { Problem } from '@waybill/service-kit'
+
+/**
+ * An attempt that brought no answer, as the client is told of it: the provider by its name, and nothing of where it is.
+ * `repeated`: it was tried again here already, and the client's SDK shall not do it too.
+ */
+export function ofFailure(error: unknown, provider: string, { repeated }: { repeated: boolean }): unknown {
+  const problem = error instanceof DownstreamError ? named(error, provider) : error
+  if (!repeated || !(problem instanceof Problem)) return problem
+  return new Problem(problem.code, problem.message, {
+    headers: { ...problem.headers, 'X-Should-Retry': 'false' },
+    extensions: problem.extensions,
+    cause: problem.cause,
+  })
+}
+
+/** The client went away, and did not just wait too long. */
+export function isGone(signal: AbortSignal): boolean {
+  return signal.aborted && signal.reason instanceof Problem && signal.reason.code === 'client_closed'
+}
+
+function named(cause: DownstreamError, provider: string): Problem {
+  if (cause.code === 'client_closed') return cause
+  if (cause.code === 'timeout') {
+    const what = cause.sent ? 'did not begin to answer in time' : 'could not be connected to in time'
+    return new Problem('timeout', `${provider} ${what}.`, { cause })
+  }
+  const what = cause.sent ? 'broke off before it answered' : 'cannot be reached'
+  return new Problem('upstream_failed', `${provider} ${what}.`, { cause })
+}

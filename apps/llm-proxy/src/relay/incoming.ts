@@ -1,0 +1,31 @@
+import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import { Problem } from '@waybill/service-kit'
+import type { Operation } from '../protocols/protocol.ts'
+import { readDraft } from './draft.ts'
+import type { Draft } from './draft.ts'
+import { hasBody, isJson, limited, readWhole, refuseEncoded } from './request-body.ts'
+
+/** The body of a request: JSON that was read and judged, or bytes that stream. */
+export interface IncomingBody {
+  draft: Draft | undefined
+  body: Readable | undefined
+}
+
+/**
+ * Reads JSON whole and lets other types stream. Where it is known what is asked (`operation`), only JSON is taken.
+ * @throws Problem payload_too_large, unsupported_media_type, invalid_json, bad_request
+ */
+export async function incomingBody(
+  req: IncomingMessage,
+  operation: Operation,
+  limitBytes: number,
+): Promise<IncomingBody> {
+  if (!hasBody(req)) return { draft: undefined, body: undefined }
+  refuseEncoded(req)
+  if (isJson(req)) return { draft: readDraft(await readWhole(req, limitBytes)), body: undefined }
+  if (operation !== 'other') {
+    throw new Problem('unsupported_media_type', 'This path takes a body of type application/json.')
+  }
+  return { draft: undefined, body: limited(req, limitBytes) }
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http'
+import { Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
+import { Problem } from '@waybill/service-kit'
+
+/** Whether the request says that its body is JSON. */
+export function isJson({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return /^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(headers['content-type'] ?? '')
+}
+
+export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** @throws Problem unsupported_media_type for a body that is compressed: it could not be judged */
+export function refuseEncoded({ headers }: Pick<IncomingMessage, 'headers'>): void {
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new Problem('unsupported_media_type', 'Bodies are taken without Content-Encoding only.')
+  }
+}
+
+/**
+ * The whole body.
+ * @throws Problem payload_too_large as soon as there are more than `limitBytes`, client_closed when it does not end
+ */
+export async function readWhole(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let length = 0
+    req.on('data', (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= limitBytes) {
+        chunks.push(chunk)
+        return
+      }
+      chunks.length = 0
+      reject(tooLarge(limitBytes))
+    })
+    req.once('end', () => {
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length))
+    })
+    req.once('error', () => {
+      reject(new Problem('client_closed', 'The request ended before its body was complete.'))
+    })
+  })
+}
+
+/** The body as it comes; it fails with payload_too_large behind `limitBytes`. */
+export function limited(req: IncomingMessage, limitBytes: number): Readable {
+  let length = 0
+  const body = new Transform({
+    transform(chunk: Buffer, _encoding, callback) {
+      length += chunk.length
+      if (length > limitBytes) callback(tooLarge(limitBytes))
+      else callback(null, chunk)
+    },
+  })
+  req.once('error', () => {
+    body.destroy(new Problem('client_closed', 'The request ended before its body was complete.'))
+  })
+  return req.pipe(body)
+}
+
+function tooLarge(limitBytes: number): Problem {
+  return new Problem(
+    'payload_too_large',
+    `The body is larger than the ${String(limitBytes)} bytes that this route accepts.`,
+  )
+}

@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
+
+// BerriAI/litellm#906, #8075, #20288, #32202: a key, or the caller's own credential, that turns up where nobody meant it to.
+
+const TRACED = fileURLToPath(new URL('fixtures/faults-traced.ts', import.meta.url))
+const APP = fileURLToPath(new URL('..', import.meta.url))
+
+/** Of no form that the log would redact. Their last four are no secret: the mock upstream tells those that it saw. */
+const random = () => randomBytes(14).toString('hex')
+const CANARY = `canary${random()}-0001`
+const OTHER = `canary${random()}-0002`
+
+const told = z.object({
+  answers: z.array(z.string()),
+  statuses: z.record(z.string(), z.number()),
+  logged: z.string(),
+  seen: z.array(z.string()),
+  token: z.string(),
+})
+let collector: Server
+let spans = ''
+let all: z.output<typeof told>
+
+beforeAll(async () => {
+  collector = createServer((req, res) => {
+    void buffer(req).then((body) => {
+      spans += body.toString('latin1')
+      res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+    })
+  })
+  collector.listen(0, '127.0.0.1')
+  await once(collector, 'listening')
+  const { port } = collector.address() as AddressInfo
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--import', '@waybill/telemetry/register', TRACED, CANARY, OTHER],
+    {
+      cwd: APP,
+      maxBuffer: 512 * 1024 ** 2,
+      env: {
+        ...process.env,
+        OTEL_SERVICE_NAME: 'llm-proxy',
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${String(port)}`,
+      },
+    },
+  )
+  all = told.parse(JSON.parse(stdout))
+}, 120_000)
+afterAll(() => {
+  collector.closeAllConnections()
+  collector.close()
+})
+
+/** The whole of a secret, a good part of it, and it in the ways that bytes are written. */
+function formsOf(secret: string): string[] {
+  const bytes = Buffer.from(secret)
+  return [secret.slice(6, 22), bytes.toString('hex'), bytes.toString('base64').slice(0, 24)]
+}
+const holds = (text: string, secret: string) =>
+  formsOf(secret).some((form) => text.toLowerCase().includes(form.toLowerCase()))
+
+test('the keys and the faults were really there: what is looked at below could hold them', () => {
+  expect(all.seen.filter((request) => holds(request, CANARY)).length).toBeGreaterThan(300)
+  expect(Object.keys(all.statuses)).toEqual(
+    expect.arrayContaining(['200', '400', '401', '403', '429', '500', '502', '504', '529']),
+  )
+  expect(all.logged.split('\n').length).toBeGreaterThan(300)
+  expect(spans).toContain('gen_ai.request.model')
+})
+
+test('no answer of any route holds a key, whatever went wrong', () => {
+  expect(all.answers.filter((answer) => holds(answer, CANARY) || holds(answer, OTHER))).toEqual([])
+})
+
+test('neither the log nor a span holds a key or the credential of the caller', () => {
+  const signature = all.token.split('.')[2] ?? ''
+  expect(signature.length).toBeGreaterThan(40)
+  for (const secret of [CANARY, OTHER, signature]) {
+    expect(all.logged.split('\n').filter((line) => holds(line, secret))).toEqual([])
+    expect(holds(spans, secret)).toBe(false)
+  }
+})
+
+test('neither the log nor a span holds what was said', () => {
+  expect(all.logged).not.toContain('Good morning')
+  expect(spans).not.toContain('Good morning')
+})
+
+test('no vendor got the credential of the caller, an identity, a trace or a cookie', () => {
+  const signature = all.token.split('.')[2] ?? ''
+  expect(all.seen.filter((request) => holds(request, signature))).toEqual([])
+  expect(
+    all.seen.filter((request) => /\b(traceparent|baggage|x-user-id|x-request-id|cookie)\b/i.test(request)),
+  ).toEqual([])
+})

@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest'
+import { amountOf, createPrices, microsOf } from '../src/usage/prices.ts'
+import type { Price } from '../src/usage/prices.ts'
+
+const price = (model: string, input: number, output: number, more: Partial<Price> = {}): Price => ({
+  ...{ provider: 'openai', model, input_per_million: input, output_per_million: output, currency: 'USD' },
+  ...more,
+})
+const tokens = (input: number, output = 0, cached = 0) => ({ input, output, cached })
+
+describe('what a call costs', () => {
+  test.each([
+    // 0.1 + 0.2 in binary fractions would be off.
+    [price('m', 0.1, 0.2), tokens(1_000_000, 1_000_000), 300_000n],
+    [price('m', 2.5, 10, { cached_input_per_million: 1.25 }), tokens(1_000, 100, 400), 3_000n],
+    // Without a price of its own, what came from the cache is input.
+    [price('m', 2.5, 10), tokens(1_000, 100, 400), 3_500n],
+    // Half a millionth is one, less is none.
+    [price('m', 0.5, 0), tokens(1), 1n],
+    [price('m', 0.499999, 0), tokens(1), 0n],
+    [price('m', 0, 0), tokens(1_000), 0n],
+    // More than 2^53 on the way.
+    [price('m', 999_999.999999, 0), tokens(999_999_999), 999_999_998_999_000n],
+    // More from the cache than there was input is no input at a negative price.
+    [price('m', 1_000_000, 0, { cached_input_per_million: 1 }), tokens(10, 0, 20), 10n],
+  ])('%o for %o is %d millionths', (one, used, micros) => {
+    expect(createPrices([one]).costOf('openai', 'm', used)).toEqual({ micros, currency: 'USD' })
+  })
+
+  test('is that of the exact name, then of the longest beginning, of that provider alone', () => {
+    const prices = createPrices([
+      price('*', 1, 0),
+      price('gpt-*', 2, 0),
+      price('gpt-4*', 3, 0),
+      price('gpt-4', 4, 0),
+      price('gpt-4-turbo', 5, 0, { provider: 'azure' }),
+    ])
+    const costOf = (model: string, provider = 'openai') =>
+      prices.costOf(provider, model, tokens(1_000_000))?.micros
+    expect(costOf('gpt-4')).toBe(4_000_000n)
+    expect(costOf('gpt-4-turbo')).toBe(3_000_000n)
+    expect(costOf('gpt-5')).toBe(2_000_000n)
+    expect(costOf('o3')).toBe(1_000_000n)
+    expect(costOf('gpt-4', 'azure')).toBeUndefined()
+    expect(costOf('o3', 'anthropic')).toBeUndefined()
+  })
+
+  test('a million sums of a tenth of a millionth are exact', () => {
+    const prices = createPrices([price('m', 0.1, 0)])
+    let sum = 0n
+    for (let calls = 0; calls < 1_000_000; calls += 1)
+      sum += prices.costOf('openai', 'm', tokens(10))?.micros ?? 0n
+    expect(amountOf(sum)).toBe('1.00')
+  })
+})
+
+test.each([
+  [price('m', -1, 0), 'input_per_million of openai m'],
+  [price('m', 1, Number.NaN), 'output_per_million of openai m'],
+  [price('m', 1, 1, { cached_input_per_million: 0.000_000_1 }), 'cached_input_per_million of openai m'],
+  [price('m', 1, 1, { currency: 'usd' }), 'currency of openai m'],
+])('a price that is none stops the start and is named: %o', (one, named) => {
+  expect(() => createPrices([one])).toThrow(named)
+})
+
+test.each(['m', 'm*'])('a price that is there twice stops the start and is named: %s', (model) => {
+  expect(() => createPrices([price(model, 1, 1), price(model, 2, 2)])).toThrow(
+    `The price of openai ${model} is there twice.`,
+  )
+})
+
+test.each([
+  ['12.5', 12_500_000n, '12.50'],
+  ['0.000001', 1n, '0.000001'],
+  ['0', 0n, '0.00'],
+  ['999999999999.999999', 999_999_999_999_999_999n, '999999999999.999999'],
+])('the amount %s is %d millionths, and is told as %s', (amount, micros, told) => {
+  expect(microsOf(amount)).toBe(micros)
+  expect(amountOf(micros)).toBe(told)
+})
+
+test.each(['', '-1', '1.0000001', '1e3', '0x10', '.5', '1.', ' 1', '1,5', '١'])(
+  '%o is no amount',
+  (amount) => {
+    expect(microsOf(amount)).toBeUndefined()
+  },
+)
