@@ -9,6 +9,8 @@ export interface Secrets {
   serviceSecret: (service: string) => string
   /** 32 bytes in base64: what auth-service's signing keys are encrypted with at rest. */
   signingKeyEncryptionKey: string
+  /** 32 bytes in base64: what the users' provider keys are encrypted with at rest in llm-proxy. */
+  providerKeyEncryptionKey: string
   /** 32 bytes in base64url: the secret of the Supabase project that stands beside the platform. */
   supabaseSecret: string
   /** The password of a login role of Postgres. */
@@ -31,6 +33,7 @@ export function loadSecrets(folder: string = stateFolder()): Secrets {
   return {
     serviceSecret: (service) => derive(`service/${service}`).toString('base64url'),
     signingKeyEncryptionKey: derive('signing-key-encryption').toString('base64'),
+    providerKeyEncryptionKey: derive('provider-key-encryption').toString('base64'),
     supabaseSecret: derive('supabase').toString('base64url'),
     databasePassword: (role) => derive(`database/${role}`).toString('base64url'),
     // The ending satisfies composition rules too, should PASSWORD_POLICY ask for them.

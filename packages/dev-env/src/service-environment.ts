@@ -6,6 +6,7 @@ import type { CertificateFiles } from './certs/files.ts'
 import { collectionsFileOf } from './collections-file.ts'
 import { fileMakerSettings } from './filemaker/platform-filemaker.ts'
 import { stateFolder } from './folders.ts'
+import { pathsFor, vendorsAt } from './llm-upstream/providers-file.ts'
 import { DATABASE_SERVICES } from './postgres/start.ts'
 import { PUBLISHABLE_KEY, serviceRoleKey } from './postgrest/keys.ts'
 import type { Secrets } from './secrets.ts'
@@ -27,10 +28,12 @@ export interface Wiring {
   relaxedLimits?: boolean
   /** Where substrate-api speaks gRPC; its usual port unless said. */
   grpcPort?: number | undefined
-  /** Where PostgREST is, for the backend `supabase` of data_store; without, it is not configured. */
+  /** Where PostgREST is, for the backend `supabase` of data_store and KEY_STORE=supabase of llm-proxy; without, it is not configured. */
   supabaseUrl?: string | undefined
   /** Where FileMaker's Data API is, for the backend `filemaker`; without, it is not configured. */
   fileMakerUrl?: string | undefined
+  /** What llm-proxy is told of further providers, and with `vendorsAt` where those that it knows are; see providersFileFor. */
+  providers?: { file: string; vendorsAt?: string | undefined } | undefined
   /** Services prove to each other who they are by these certificates; without, they speak plain HTTP. */
   tls?: CertificateFiles | undefined
 }
@@ -58,11 +61,15 @@ const RELAXED: Environment = {
   API_CALLS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
   API_KEY_CALLS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
   ANONYMOUS_CALLS_PER_MINUTE: '100000',
+  LLM_REQUESTS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
+  LLM_CONCURRENT_REQUESTS: 'free=1000,standard=1000,premium=1000',
+  API_KEY_LLM_REQUESTS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
+  API_KEY_LLM_CONCURRENT_REQUESTS: 'free=1000,standard=1000,premium=1000',
 }
 
 /** What belongs to one process, or would connect services to the wrong neighbour: never inherited by all of them. */
 const NEVER_INHERITED = new RegExp(
-  '^(PORT|AUTH_PORT|HOST|GRPC_PORT|GRPC_HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|BOOTSTRAP_ADMIN_.*|DATABASE_(MIGRATION_)?URL' +
+  '^(PORT|AUTH_PORT|HOST|GRPC_PORT|GRPC_HOST|SERVICE_SECRET|SERVICE_CLIENTS|SIGNING_KEY_ENCRYPTION_KEY|PROVIDER_KEY_ENCRYPTION_KEYS|BOOTSTRAP_ADMIN_.*|DATABASE_(MIGRATION_)?URL' +
     '|TLS_.*|SUPABASE_(?!MAX_).*' +
     '|FILEMAKER_(URL|DATABASE|USERNAME|PASSWORD)' +
     '|OTEL_SERVICE_NAME|OTEL_EXPORTER_OTLP_TRACES_ENDPOINT|INIT_CWD|npm_.*)$',
@@ -81,9 +88,14 @@ export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv
     // Seven services that start at once are a third quicker when what was compiled last time is still there.
     NODE_COMPILE_CACHE: join(stateFolder(), 'compile-cache'),
     ...(wiring.relaxedLimits ? RELAXED : {}),
+    ...(service === 'llm-proxy' && wiring.providers?.vendorsAt !== undefined
+      ? { PROVIDER_URLS: vendorsAt(wiring.providers.vendorsAt) }
+      : {}),
+    ...(service === 'gateway' && wiring.providers ? { LLM_PROVIDERS: pathsFor(wiring.providers.file) } : {}),
     ...Object.fromEntries(passedOn),
     // The user's own file, if one is named; its path is made whole.
     ...(service === 'data_store' && { COLLECTIONS_FILE: collectionsFileOf(inherited) }),
+    ...(service === 'llm-proxy' && wiring.providers ? { PROVIDERS_FILE: wiring.providers.file } : {}),
     ...wired(service, wiring),
   }))
 }
@@ -103,8 +115,13 @@ function wired(service: ServiceName, wiring: Wiring): Environment {
       ? { DATABASE_URL: postgres.url(service), DATABASE_MIGRATION_URL: postgres.migrationUrl(service) }
       : {}),
     ...(service === 'substrate-api' ? grpcSettings(hostname, grpcPort) : {}),
+    ...(service === 'llm-proxy'
+      ? { PROVIDER_KEY_ENCRYPTION_KEYS: `v1:${secrets.providerKeyEncryptionKey}` }
+      : {}),
     ...(service === 'data_store' ? { LANCEDB_PATH: join(dataDir, 'lancedb') } : {}),
-    ...(service === 'data_store' && supabaseUrl !== undefined ? supabaseSettings(supabaseUrl, secrets) : {}),
+    ...((service === 'data_store' || service === 'llm-proxy') && supabaseUrl !== undefined
+      ? supabaseSettings(supabaseUrl, secrets)
+      : {}),
     ...(service === 'data_store' && fileMakerUrl !== undefined
       ? fileMakerSettings(fileMakerUrl, secrets)
       : {}),

@@ -37,6 +37,7 @@ describe('secrets of development', () => {
     const all = [
       ...SERVICES.map((service) => Buffer.from(secrets.serviceSecret(service), 'base64url')),
       Buffer.from(secrets.signingKeyEncryptionKey, 'base64'),
+      Buffer.from(secrets.providerKeyEncryptionKey, 'base64'),
       Buffer.from(secrets.databasePassword('data_store'), 'base64url'),
     ]
     expect(all.map((secret) => secret.length)).toEqual(all.map(() => 32))

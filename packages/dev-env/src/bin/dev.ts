@@ -1,6 +1,7 @@
 import { SERVICES } from '@waybill/contracts'
 import { collectionsFileOf, readCollections } from '../collections-file.ts'
 import { startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
+import { startPlatformLlmUpstream } from '../llm-upstream/platform-llm-upstream.ts'
 import { seedAccounts } from '../platform/accounts.ts'
 import { development } from '../platform/development.ts'
 import { waitUntilReady } from '../platform/readiness.ts'
@@ -32,18 +33,26 @@ try {
   const fileMaker = await startPlatformFileMaker({
     ...{ secrets, collections, file: fileMakerFile, port: ports.filemaker },
   })
+  const llmUpstream = await startPlatformLlmUpstream(ports.llmUpstream)
   const keys = supabase?.believe(urls['auth-service'])
   try {
     await Promise.all(SERVICES.map((service) => waitUntilReady(urls[service], READY_MS, stop)))
     const accounts = await seedAccounts(urls.gateway, secrets)
     process.stdout.write(
-      overview({ ...urls, traces: receiver.url, postgres: `127.0.0.1:${ports.postgres}` }, accounts),
+      overview(
+        {
+          ...{ ...urls, traces: receiver.url, 'llm-upstream': llmUpstream.url },
+          postgres: `127.0.0.1:${ports.postgres}`,
+        },
+        accounts,
+      ),
     )
     await aborted(stop)
   } finally {
     await keys?.close()
     await supabase?.close()
     await fileMaker.close()
+    await llmUpstream.close()
     await postgres.close()
     await receiver.close()
   }

@@ -17,10 +17,16 @@ try {
     log: (source, line) => void process.stderr.write(`[${source}] ${line}\n`),
     signal: stop,
   })
-  const { services, grpc, accounts, traces, tls } = platform
+  const { services, grpc, accounts, traces, llmUpstream, tls } = platform
   const result = values.json
-    ? JSON.stringify({ services, grpc, accounts, traces, tls, service_secrets: platform.serviceSecrets })
-    : overview({ ...services, traces, ...(tls && { 'the CA': tls.ca }) }, accounts)
+    ? JSON.stringify({
+        ...{ services, grpc, accounts, traces, llm_upstream: llmUpstream.url, tls },
+        service_secrets: platform.serviceSecrets,
+      })
+    : overview(
+        { ...services, traces, 'llm-upstream': llmUpstream.url, ...(tls && { 'the CA': tls.ca }) },
+        accounts,
+      )
   process.stdout.write(`${result}\n`)
   await aborted(stop)
   await platform.close()

@@ -1,8 +1,9 @@
 import type { Platform } from '../platform/start.ts'
 import { failed, traceFailures, traceOf } from './journey.ts'
 import type { Journey } from './journey.ts'
-import { newState, STEPS } from './steps.ts'
-import type { DemoState, Step } from './steps.ts'
+import { newState } from './step.ts'
+import type { DemoState, Step } from './step.ts'
+import { STEPS } from './steps.ts'
 
 /**
  * Sends every step of the demo through a running platform and follows each by its request id. `watch` hears of each

@@ -9,6 +9,7 @@ export type PlatformPorts = Partial<PerService<number>> & {
   postgres?: number
   postgrest?: number
   filemaker?: number
+  llmUpstream?: number
   traces?: number
 }
 
@@ -18,6 +19,7 @@ export interface ChosenPorts {
   postgres: number | undefined
   postgrest: number | undefined
   filemaker: number | undefined
+  llmUpstream: number | undefined
   traces: number | undefined
 }
 
@@ -30,6 +32,7 @@ export async function choosePorts({
   postgres,
   postgrest,
   filemaker,
+  llmUpstream,
   traces,
   ...wanted
 }: PlatformPorts): Promise<ChosenPorts> {
@@ -42,9 +45,15 @@ export async function choosePorts({
   if (wantedGrpc !== undefined && !(await portIsFree(wantedGrpc))) {
     throw new PortTakenError(wantedGrpc, 'gRPC of substrate-api', 'GRPC_PORT')
   }
-  const asked = [wantedGrpc, postgres, postgrest, filemaker, traces, ...Object.values(wanted)].filter(
-    (port) => port !== undefined,
-  )
+  const asked = [
+    wantedGrpc,
+    postgres,
+    postgrest,
+    filemaker,
+    llmUpstream,
+    traces,
+    ...Object.values(wanted),
+  ].filter((port) => port !== undefined)
   const free = await freePorts(SERVICES.length + 1, asked)
   const services = SERVICES.map((service, index) => [service, wanted[service] ?? free[index]] as const)
   const grpc = wantedGrpc ?? free.at(-1) ?? 0
@@ -55,11 +64,12 @@ export async function choosePorts({
     postgres,
     postgrest,
     filemaker,
+    llmUpstream,
     traces,
   }
 }
 
-/** The ports that the environment asks for: `GATEWAY_PORT`, ..., `GRPC_PORT`, `POSTGRES_PORT`, `POSTGREST_PORT`, `FILEMAKER_PORT`, `TRACES_PORT`. Throws on what is no port. */
+/** The ports that the environment asks for: `GATEWAY_PORT`, ..., `GRPC_PORT`, `POSTGRES_PORT`, `POSTGREST_PORT`, `FILEMAKER_PORT`, `LLM_UPSTREAM_PORT`, `TRACES_PORT`. Throws on what is no port. */
 export function portsFromEnvironment(env: NodeJS.ProcessEnv): PlatformPorts {
   const entries = [
     ...SERVICES.map((service) => [service, portVariable(service)] as const),
@@ -67,6 +77,7 @@ export function portsFromEnvironment(env: NodeJS.ProcessEnv): PlatformPorts {
     ['postgres', 'POSTGRES_PORT'] as const,
     ['postgrest', 'POSTGREST_PORT'] as const,
     ['filemaker', 'FILEMAKER_PORT'] as const,
+    ['llmUpstream', 'LLM_UPSTREAM_PORT'] as const,
     ['traces', 'TRACES_PORT'] as const,
   ].flatMap(([name, variable]) => {
     const port = portFrom(env, variable)

@@ -6,6 +6,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { keepCertificates } from '../certs/keep.ts'
 import { collectionsFileOf, readCollections } from '../collections-file.ts'
 import { FILEMAKER_FILE, startPlatformFileMaker } from '../filemaker/platform-filemaker.ts'
+import { startPlatformLlmUpstream } from '../llm-upstream/platform-llm-upstream.ts'
+import { providersFileFor, wantsVendorsAtMock } from '../llm-upstream/providers-file.ts'
+import type { LlmUpstream } from '../llm-upstream/upstream.ts'
 import { startPostgres } from '../postgres/start.ts'
 import { startPlatformSupabase } from '../postgrest/platform-supabase.ts'
 import { loadSecrets } from '../secrets.ts'
@@ -26,6 +29,8 @@ export interface PlatformOptions {
   dataDir?: string
   /** Services behind the gateway speak TLS only, and prove to each other by certificate who they are. */
   mtls?: boolean
+  /** The mock upstream takes the place of all vendors of language models; WAYBILL_VENDORS says so unless this does. */
+  vendorsAtMock?: boolean
   /** Settings for the services; wins over the defaults. As a rule `process.env`. */
   env?: NodeJS.ProcessEnv
   /** What services, PostgreSQL and PostgREST print. `source` is `postgres`, `postgrest` or the service's name. */
@@ -41,6 +46,8 @@ export interface Platform {
   grpc: string
   /** Base URL of the trace receiver and its page. */
   traces: string
+  /** The mock upstream of language models, which llm-proxy knows as the providers `mock` and `mock-anthropic`. */
+  llmUpstream: LlmUpstream
   accounts: Account[]
   /** What each service proves itself with at `/oauth/token`. */
   serviceSecrets: PerService<string>
@@ -68,6 +75,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   }
   try {
     const collections = readCollections(collectionsFileOf(env))
+    const { vendorsAtMock = wantsVendorsAtMock(env) } = options
     const kept = options.dataDir === undefined ? undefined : resolve(options.dataDir)
     const dataDir = kept ?? mkdtempSync(join(tmpdir(), 'waybill-platform-'))
     if (kept === undefined) cleanups.push(() => rmSync(dataDir, { recursive: true, force: true }))
@@ -94,6 +102,8 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       ...(kept !== undefined && { file: join(kept, FILEMAKER_FILE) }),
     })
     cleanups.push(fileMaker.close)
+    const llmUpstream = await startPlatformLlmUpstream(ports.llmUpstream)
+    cleanups.push(llmUpstream.close)
     const receiver = await startTraceReceiver(
       ports.traces === undefined ? { preferPort: 4318 } : { port: ports.traces },
     )
@@ -118,6 +128,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
         grpcPort: ports.grpc,
         supabaseUrl: supabase?.url,
         fileMakerUrl: fileMaker.url,
+        providers: {
+          file: providersFileFor(env, dataDir, llmUpstream.url),
+          ...(vendorsAtMock && { vendorsAt: llmUpstream.url }),
+        },
       },
       env,
     )
@@ -135,6 +149,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       services: urls,
       grpc: `127.0.0.1:${ports.grpc}`,
       traces: receiver.url,
+      llmUpstream,
       accounts,
       serviceSecrets: perService(secrets.serviceSecret),
       ...(tls && { tls: { ca: tls.bundle, folder: tls.folder } }),

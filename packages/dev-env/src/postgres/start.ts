@@ -3,7 +3,13 @@ import { startCluster } from './cluster.ts'
 import { createServiceDatabases, databaseName } from './roles.ts'
 
 /** The services that keep something in Postgres. */
-export const DATABASE_SERVICES = ['auth-service', 'data_store', 'work-platform', 'substrate-api'] as const
+export const DATABASE_SERVICES = [
+  'auth-service',
+  'llm-proxy',
+  'data_store',
+  'work-platform',
+  'substrate-api',
+] as const
 
 export interface PostgresOptions {
   /** Where the data stay between runs. Without it the cluster is fresh, and gone at `close()`. */

@@ -21,8 +21,8 @@ const DATABASE = 'supabase'
 const NO_LOGIN = ['anon', 'authenticated', 'service_role']
 
 /**
- * A database `supabase` with the roles of a Supabase project and the tables of the collections, as an operator makes them:
- * by data_store's own SQL. Safe to repeat. Gives back the connection strings of `authenticator`, which PostgREST logs in
+ * A database `supabase` with the roles of a Supabase project, the tables of the collections and that of the provider keys, as an
+ * operator makes them: by the SQL of data_store and of llm-proxy. Safe to repeat. Gives back the connection strings of `authenticator`, which PostgREST logs in
  * as, and of the superuser. Throws when a collection is not as it should be.
  */
 export async function createSupabaseDatabase({ adminUrl, password, collections }: SupabaseDatabaseOptions) {
@@ -59,6 +59,7 @@ export async function createSupabaseDatabase({ adminUrl, password, collections }
 
 async function declareCollections(admin: pg.Client, collections: readonly SupabaseCollection[]) {
   await admin.query(readFileSync(join(appFolder('data_store'), 'supabase', 'collections.sql'), 'utf8'))
+  await admin.query(readFileSync(join(appFolder('llm-proxy'), 'supabase', 'provider-keys.sql'), 'utf8'))
   for (const { table, scope } of collections) {
     await admin.query('select waybill.declare_collection($1, $2)', [table, scope])
   }
