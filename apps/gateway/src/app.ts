@@ -1,10 +1,12 @@
 import { createServiceAuth } from '@waybill/auth'
 import type { Issuer } from '@waybill/auth'
+import { llmProxy } from '@waybill/contracts'
 import { createHttpClient } from '@waybill/http-client'
 import { createLogger, createQuotas, createService, createThrottle, openTls } from '@waybill/service-kit'
 import type { Logger, Service } from '@waybill/service-kit'
 import type { Config } from './config.ts'
 import { forwardRoutes } from './routes/forward.ts'
+import { frontDoors } from './upstreams.ts'
 
 const NAME = 'gateway'
 
@@ -18,11 +20,13 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
   const tls = openTls({ service: NAME, config, logger: log })
   const http = createHttpClient({ service: NAME, config, tls })
+  const protocolOf = llmProxy.vendorPaths(config.LLM_PROVIDERS)
   const auth = createServiceAuth({
     config,
     issuer: overrides.issuer ?? http.issuer,
     audiences: [config.PLATFORM_AUDIENCE],
     edge: true,
+    sdkCredentials: (path) => protocolOf(path) !== undefined,
     log,
   })
   const quotas = createQuotas({ redisUrl: config.REDIS_URL, log })
@@ -41,7 +45,11 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     auth,
     throttle: createThrottle(quotas, config),
     tls,
-    routes: forwardRoutes(clients, config.BODY_LIMIT_BYTES),
+    routes: forwardRoutes(frontDoors(config.LLM_PROVIDERS), {
+      clients,
+      bodyLimitBytes: config.BODY_LIMIT_BYTES,
+      patienceMs: config.LLM_TIMEOUT_MS,
+    }),
     starting: [() => quotas.start()],
     closing: [() => http.close(), () => quotas.close()],
   })

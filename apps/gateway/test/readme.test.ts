@@ -19,7 +19,8 @@ test('the README names each of its own variables with its default and its meanin
   for (const [name, type] of Object.entries<z.ZodType>(configSchema.shape)) {
     if (ELSEWHERE.has(name) && !SET_ANEW.includes(name)) continue
     const { success, data } = type.safeParse(undefined)
-    const value = String(data)
+    const isPlain = typeof data === 'string' || typeof data === 'number'
+    const value = isPlain ? String(data) : Object.keys(data ?? {}).join(',')
     const shown = success ? value && ` \`${value}\`` : ' required'
     expect(README).toContain(`| \`${name}\` |${shown} | ${type.description ?? '?'} |`)
   }

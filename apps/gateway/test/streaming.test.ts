@@ -418,7 +418,7 @@ describe('when the service behind', () => {
     token = await here.issuer.userToken('ann')
     const closed = gate()
     here.behind.handle = (_req, res) => void res.once('close', () => closed.resolve())
-    const response = await get('/llm')
+    const response = await get('/data/v1/x')
     expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([504, 'timeout'])
     await closed.promise
   })

@@ -5,7 +5,7 @@ import type { Stand } from './stand.ts'
 let here: Stand
 let bearer: string
 beforeAll(async () => {
-  here = await stand()
+  here = await stand({ LLM_PROVIDERS: 'vllm' })
   bearer = `Authorization: Bearer ${await here.issuer.userToken('ann')}`
 })
 beforeEach(() => {
@@ -28,6 +28,23 @@ describe('every way in leads', () => {
     ['/v1/chat/completions', 'llm-proxy', '/v1/chat/completions'],
     ['/v1/embeddings', 'llm-proxy', '/v1/embeddings'],
     ['/v1/models', 'llm-proxy', '/v1/models'],
+    ['/v1/models/x', 'llm-proxy', '/v1/models/x'],
+    ['/v1/models/openai%2Fgpt-5', 'llm-proxy', '/v1/models/openai%2Fgpt-5'],
+    ['/keys', 'llm-proxy', '/keys'],
+    ['/keys/1/rotate', 'llm-proxy', '/keys/1/rotate'],
+    ['/usage', 'llm-proxy', '/usage'],
+    ['/usage/budgets/1', 'llm-proxy', '/usage/budgets/1'],
+    ['/openai/v1/responses', 'llm-proxy', '/openai/v1/responses'],
+    ['/anthropic/v1/messages', 'llm-proxy', '/anthropic/v1/messages'],
+    [
+      '/gemini/v1beta/models/x:streamGenerateContent?alt=sse',
+      'llm-proxy',
+      '/gemini/v1beta/models/x:streamGenerateContent?alt=sse',
+    ],
+    ['/mistral/v1/fim/completions', 'llm-proxy', '/mistral/v1/fim/completions'],
+    ['/openrouter/v1/models', 'llm-proxy', '/openrouter/v1/models'],
+    ['/OpenAI/v1/models', 'llm-proxy', '/OpenAI/v1/models'],
+    ['/vllm/v1/models', 'llm-proxy', '/vllm/v1/models'],
     ['/docling/v1/convert/file', 'docling', '/v1/convert/file'],
     ['/data/v1/postgres/collections/c/records', 'data_store', '/v1/postgres/collections/c/records'],
     ['/work/api/projects', 'work-platform', '/api/projects'],
@@ -57,7 +74,10 @@ describe('every way in leads', () => {
     '/data/',
     '/docling',
     '/llm/x',
-    '/v1/models/x',
+    '/openai',
+    '/openai/',
+    '/v1',
+    '/unnamed/v1/models',
     '/datax/v1',
   ])('and from %s nowhere', async (target) => {
     const { status, answer } = await get(target)

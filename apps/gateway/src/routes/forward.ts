@@ -1,21 +1,32 @@
 import { pipeline } from 'node:stream/promises'
+import { llmProxy } from '@waybill/contracts'
 import type { InternalClient } from '@waybill/http-client'
 import { Problem, route } from '@waybill/service-kit'
 import type { Route, RouteInput } from '@waybill/service-kit'
 import { limitBody } from '../body-limit.ts'
-import { FRONT_DOORS } from '../upstreams.ts'
+import { withoutParameter } from '../query.ts'
 import type { FrontDoor, Upstream } from '../upstreams.ts'
 
 type Incoming = RouteInput<unknown, unknown, unknown, unknown>['req']
 
+export interface ForwardOptions {
+  clients: Record<Upstream, InternalClient>
+  bodyLimitBytes: number
+  /** In milliseconds, for the patient doors. */
+  patienceMs: number
+}
+
 /** One route per front door: the request goes on as it came, but with an identity that was verified here. */
-export function forwardRoutes(clients: Record<Upstream, InternalClient>, bodyLimitBytes: number): Route[] {
-  return FRONT_DOORS.map((door) =>
+export function forwardRoutes(doors: readonly FrontDoor[], options: ForwardOptions): Route[] {
+  const { clients, bodyLimitBytes, patienceMs } = options
+  return doors.map((door) =>
     route('ALL', door.path, {
       auth: door.auth,
       summary: `${door.summary} (${door.upstream})`,
       bodyType: 'stream',
       problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
+      ...(door.patient && { timeoutMs: patienceMs }),
+      ...(door.protocol && { renderProblem: llmProxy.ERROR_SHAPES[door.protocol] }),
       async handle({ req, res }) {
         const path = pathBehind(door, req.originalUrl)
         const limited = hasBody(req) ? limitBody(req, bodyLimitBytes) : undefined
@@ -25,6 +36,7 @@ export function forwardRoutes(clients: Record<Upstream, InternalClient>, bodyLim
           headers: req.headers,
           body: limited?.body,
           anonymous: door.auth.open,
+          ...(door.patient && { timeoutMs: patienceMs }),
           stamp: {
             'X-Forwarded-For': req.ip ?? '',
             'X-Forwarded-Proto': req.protocol,
@@ -54,10 +66,10 @@ const HOUSEKEEPING = new Set(['/metrics', '/livez', '/readyz'])
  * @throws Problem bad_request for a path that the two sides of the door could read differently, not_found for one that is
  * not for users
  */
-function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
+function pathBehind({ prefix = '', protocol }: FrontDoor, url: string): string {
   const [path = ''] = url.split('?')
   // `//` is in every absolute URL too, which HTTP allows in place of a path.
-  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
+  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(withSlashes(path))) {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
   }
   // As the service behind would read it: Express minds neither case nor a slash at the end.
@@ -65,7 +77,13 @@ function pathBehind({ prefix = '' }: FrontDoor, url: string): string {
   if (prefix !== '' && HOUSEKEEPING.has(read)) {
     throw new Problem('not_found', `There is no ${path} here.`)
   }
-  return url.slice(prefix.length)
+  // The caller's credential has been read, and is for nobody behind.
+  return protocol ? withoutParameter(url, 'key') : url.slice(prefix.length)
+}
+
+/** The one place where an encoded slash is a slash to both sides: names of models have them, and OpenAI's SDK encodes those. */
+function withSlashes(path: string): string {
+  return /^\/v1\/models\//i.test(path) ? path.replaceAll(/%2f/gi, '/') : path
 }
 
 /** A path of the service behind, as it is from outside. */
