@@ -8,6 +8,8 @@ export interface Target {
   port: number
   path: string
   headers: Record<string, string>
+  /** POSTed, as JSON; a GET without. */
+  body?: string
   /** The client's side of TLS; plain when absent. */
   tls?: ConnectionOptions
 }
@@ -24,10 +26,7 @@ export interface Load {
  * would be the client. `awake` keeps it from sleeping between answers, see `spin`.
  */
 export async function openLoad(target: Target, connections: number, awake: boolean): Promise<Load> {
-  const lines = Object.entries({ Host: 'bench', ...target.headers }).map(
-    ([name, value]) => `${name}: ${value}`,
-  )
-  const request = Buffer.from([`GET ${target.path} HTTP/1.1`, ...lines, '', ''].join('\r\n'))
+  const request = requestTo(target)
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(target)))
   return {
     async run(requests) {
@@ -49,6 +48,19 @@ export async function openLoad(target: Target, connections: number, awake: boole
   }
 }
 
+/** The bytes of a request. */
+export function requestTo({ path, headers, body }: Target): Buffer {
+  const framing: Record<string, string> =
+    body === undefined
+      ? {}
+      : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }
+  const lines = Object.entries({ Host: 'bench', ...framing, ...headers }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  const method = body === undefined ? 'GET' : 'POST'
+  return Buffer.from([`${method} ${path} HTTP/1.1`, ...lines, '', body ?? ''].join('\r\n'))
+}
+
 /**
  * Keeps this process awake. One that sleeps until an answer comes has to be woken by the server's own write, which on a
  * virtual machine costs the server more than a token does: the slower variant would pay for the client's naps. Where a
@@ -63,7 +75,7 @@ function spin(): () => void {
   return () => (spinning = false)
 }
 
-async function open({ port, tls }: Target): Promise<Socket> {
+export async function open({ port, tls }: Pick<Target, 'port' | 'tls'>): Promise<Socket> {
   const socket = tls ? connectTls({ ...tls, port, host: '127.0.0.1' }) : connectPlain(port, '127.0.0.1')
   socket.setNoDelay(true)
   await new Promise<void>((resolve, reject) => {

@@ -24,8 +24,11 @@ beforeAll(async () => {
   apiKey = authService.createdApiKey.parse(made.body).api_key
 })
 
-/** What cannot be found in the service's own description: the only guarded routes of docling take a document. */
+/** What cannot be found in the service's own description: the plainest routes of the others are not for API keys. */
 const SPECIAL: Partial<Record<ServiceName, TargetOptions>> = {
+  gateway: { guarded: { method: 'GET', path: '/data/v1/backends' } },
+  'llm-proxy': { guarded: { method: 'POST', path: '/tokenize', body: JSON.stringify({ text: 'a' }) } },
+  // The only guarded routes of docling take a document.
   docling: {
     guarded: {
       method: 'POST',
@@ -35,11 +38,15 @@ const SPECIAL: Partial<Record<ServiceName, TargetOptions>> = {
   },
 }
 
-async function attacked(service: ServiceName, work: (target: Target) => Promise<void>): Promise<void> {
+async function attacked(
+  service: ServiceName,
+  work: (target: Target) => Promise<void>,
+  special: TargetOptions | undefined = SPECIAL[service],
+): Promise<void> {
   const target = await createTarget(services[service], {
     ...{ token: user.token, otherToken: other.token, apiKey },
     jwksUrl: services['auth-service'] + authService.jwks.path,
-    ...SPECIAL[service],
+    ...special,
   })
   try {
     await work(target)
@@ -65,4 +72,20 @@ describe('no attack goes through', () => {
       expect(untried, table(results)).toEqual([])
     })
   })
+})
+
+describe("on a path of a vendor's protocol", () => {
+  /** The parameter `key`, as Google's API has it. */
+  const documented = ['credentials/in-the-query', 'api-keys/in-other-places']
+  it.each(['gateway', 'llm-proxy'] as const)(
+    'only what is documented there goes through at %s',
+    async (service) => {
+      const work = async (target: Target): Promise<void> => {
+        const results = await runAttacks(target, ATTACKS)
+        const through = results.filter(({ outcome }) => outcome === 'fail').map(({ id }) => id)
+        expect(through, table(results)).toEqual(documented)
+      }
+      await attacked(service, work, { guarded: { method: 'GET', path: '/v1/models' } })
+    },
+  )
 })

@@ -73,6 +73,7 @@ it('npm run platform -- --json prints one line when ready, serves, and leaves no
     services: Record<string, string>
     accounts: { username: string; password: string }[]
     traces: string
+    llm_upstream: string
   }
   expect(Object.keys(ready.services).sort()).toEqual([...SERVICES].sort())
   for (const url of Object.values(ready.services)) expect((await fetch(`${url}/readyz`)).status).toBe(200)
@@ -81,11 +82,12 @@ it('npm run platform -- --json prints one line when ready, serves, and leaves no
     json: { username: account!.username, password: account!.password },
   })
   expect(login.status).toBe(200)
+  expect((await fetch(`${ready.llm_upstream}/v1/models`)).status).toBe(401)
 
   child.kill('SIGTERM')
   const { stdout } = await finished
   expect(stdout.trim().split('\n')).toHaveLength(1)
-  for (const url of [...Object.values(ready.services), ready.traces]) {
+  for (const url of [...Object.values(ready.services), ready.traces, ready.llm_upstream]) {
     await expect(fetch(`${url}/livez`)).rejects.toThrow()
   }
 })

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { authService, dataStore } from '@waybill/contracts'
+import { authService, dataStore, llmProxy } from '@waybill/contracts'
 import type { Endpoint } from '@waybill/contracts'
 import { describe, expect, inject, it } from 'vitest'
 import { fill, parseHttpFile } from '../src/http-file.ts'
@@ -34,6 +34,14 @@ const FILES = [
       ['username', user.username],
       ['password', user.password],
       ['collection', fresh],
+    ],
+  },
+  {
+    file: 'llm-proxy.http',
+    contract: llmProxy,
+    variables: [
+      ['username', user.username],
+      ['password', user.password],
     ],
   },
 ] satisfies { file: string; contract: object; variables: (readonly [string, string])[] }[]
@@ -78,7 +86,7 @@ describe.each(FILES)('docs/http/$file', ({ file, contract, variables: ours }) =>
       ({ method, url }) => `${method} ${url.replace(/^\{\{\w+\}\}/, '').replace(/\?.*$/, '')}`,
     )
     const pattern = ({ method, path }: Endpoint): RegExp =>
-      new RegExp(`^${method} ${path.replaceAll(/:\w+/g, '[^/]+')}$`)
+      new RegExp(`^${method} ${path.replaceAll(/:\w+/g, '[^/]+').replaceAll(/\*\w+/g, '.+')}$`)
     const missing = Object.values<unknown>(contract)
       .filter(isEndpoint)
       .filter((endpoint) => !shown.some((line) => pattern(endpoint).test(line)))
