@@ -1,4 +1,5 @@
 import { Problem, seal, Secret, unseal } from '@waybill/service-kit'
+import type { SealingKey } from '@waybill/service-kit'
 import type { KeyEncryptionKeys } from './key-encryption-keys.ts'
 
 /** What a sealed key is bound to beside the version of its key-encryption key. None of it ever changes. */
@@ -57,7 +58,7 @@ function labelOf({ id, userId, provider, baseUrl }: KeyIdentity, version: string
   return JSON.stringify(['waybill/provider-key', version, id, userId, provider, baseUrl])
 }
 
-function unsealed(key: Buffer, row: KeyIdentity & { sealed: Buffer; kek: string }): Buffer | undefined {
+function unsealed(key: SealingKey, row: KeyIdentity & { sealed: Buffer; kek: string }): Buffer | undefined {
   try {
     return unseal(key, labelOf(row, row.kek), row.sealed)
   } catch {

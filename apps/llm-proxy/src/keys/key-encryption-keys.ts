@@ -1,10 +1,12 @@
+import { createSecretKey } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { env } from '@waybill/service-kit'
 import type { Secret } from '@waybill/service-kit'
 
 /** The key-encryption keys by version: the first one seals, all of them open. */
 export interface KeyEncryptionKeys {
-  current: { version: string; key: Buffer }
-  find(version: string): Buffer | undefined
+  current: { version: string; key: KeyObject }
+  find(version: string): KeyObject | undefined
 }
 
 const KEY_BYTES = 32
@@ -22,7 +24,8 @@ export function keyEncryptionKeysEnv() {
 
 /** The keys of a variable that was judged. @throws Error that says what is wrong with it, and quotes nothing */
 export function readKeyEncryptionKeys(variable: Secret): KeyEncryptionKeys {
-  const { keys, fault } = parse(variable.reveal())
+  const { keys: parsed, fault } = parse(variable.reveal())
+  const keys = parsed.map(({ version, key }) => ({ version, key: createSecretKey(key) }))
   const [current] = keys
   if (fault !== undefined || !current) throw new Error(`PROVIDER_KEY_ENCRYPTION_KEYS ${fault ?? 'is empty'}`)
   const byVersion = new Map(keys.map(({ version, key }) => [version, key]))
