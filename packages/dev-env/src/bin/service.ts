@@ -5,6 +5,7 @@ import { appFolder } from '../folders.ts'
 import { guardProcess } from '../guard.ts'
 import { development } from '../platform/development.ts'
 import { SERVICE_ARGS } from '../platform/services-group.ts'
+import { databaseReady } from '../postgres/database-ready.ts'
 import { portIsFree, PortTakenError } from '../ports.ts'
 import { isServiceName, portVariable } from '../services.ts'
 import { stopRequest } from './stop-request.ts'
@@ -18,6 +19,8 @@ try {
     throw new PortTakenError(ports[service], service, portVariable(service))
   }
   const stop = stopRequest()
+  const { DATABASE_URL } = environments[service]
+  if (DATABASE_URL !== undefined) await databaseReady(DATABASE_URL, stop)
   const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', ...SERVICE_ARGS], {
     cwd: appFolder(service),
     env: environments[service],
@@ -31,6 +34,7 @@ try {
   guard?.release()
   process.exit(stop.aborted ? 0 : (code ?? 1))
 } catch (error) {
+  if (error instanceof Error && error.name === 'AbortError') process.exit(0)
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exit(1)
 }

@@ -7,6 +7,9 @@ export interface ServiceDatabase {
   ownerPassword: string
 }
 
+/** The comment on a database to which nothing is missing any more: see databaseReady. */
+export const READY = 'Waybill: ready'
+
 const SAFE = 'NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS'
 
 /**
@@ -74,6 +77,7 @@ function privilegeStatements(s: string): string {
     ALTER SCHEMA public OWNER TO ${s}_owner;
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     GRANT USAGE ON SCHEMA public TO ${s}, ${s}_user;
+    COMMENT ON DATABASE ${s} IS '${READY}';
   `
 }
 
