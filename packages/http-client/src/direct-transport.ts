@@ -1,9 +1,10 @@
 import http, { Agent as HttpAgent } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import https, { Agent as HttpsAgent } from 'node:https'
-import type { LookupFunction, Socket } from 'node:net'
+import type { LookupFunction } from 'node:net'
+import { limitConnecting } from './connecting.ts'
 import { exactPath, headersToSend } from './exact-request.ts'
-import type { Transport, WireRequest } from './transport.ts'
+import type { Transport, WireRequest, WireResponse } from './transport.ts'
 import { ofAbort, wireErrorOf, WireError } from './wire-error.ts'
 
 export interface DirectTransportOptions {
@@ -22,55 +23,62 @@ export function createDirectTransport({ maxSockets, lookup }: DirectTransportOpt
   const pool = { keepAlive: true, maxSockets, scheduling: 'lifo' as const, ...(lookup && { lookup }) }
   const agents = { 'http:': new HttpAgent(pool), 'https:': new HttpsAgent(pool) }
   return {
-    send: async (request) =>
-      new Promise((resolve, reject) => {
-        const { signal, until = 'end' } = request
-        if (signal?.aborted) {
-          reject(ofAbort(signal.reason))
+    async send(request) {
+      const { promise, resolve, reject } = Promise.withResolvers<WireResponse>()
+      const { signal, until = 'end' } = request
+      if (signal?.aborted) {
+        reject(ofAbort(signal.reason))
+        return promise
+      }
+      // The answer may take minutes, and the listeners here live as long: none of them knows `request`, whose body may be large.
+      const asked = ask(request, agents)
+      let answer: IncomingMessage | undefined
+      const giveUp = (error: WireError): void => {
+        if (answer) {
+          answer.destroy(error)
           return
         }
-        const asked = ask(request, agents)
-        let answer: IncomingMessage | undefined
-        const giveUp = (error: WireError): void => {
-          if (answer) {
-            answer.destroy(error)
-            return
-          }
-          // A request that still waits for a connection would tell of its end only when it has one.
-          over()
-          reject(error)
-          asked.destroy(error)
-        }
-        const onAbort = (): void => {
-          giveUp(ofAbort(signal?.reason))
-        }
-        const timer = setTimeout(() => {
-          giveUp(new WireError('timeout', 'no answer in time'))
-        }, request.timeoutMs)
-        const over = (): void => {
-          clearTimeout(timer)
-          signal?.removeEventListener('abort', onAbort)
-        }
-        signal?.addEventListener('abort', onAbort, { once: true })
-        if (request.connectTimeoutMs !== undefined) limitConnecting(asked, request.connectTimeoutMs, giveUp)
-        asked.once('error', (error) => {
-          // After the head of the answer it is the answer that tells.
-          if (answer) return
-          over()
-          reject(wireErrorOf(error))
+        // A request that still waits for a connection would tell of its end only when it has one.
+        over()
+        reject(error)
+        if (asked.socket) asked.destroy(error)
+        else letGo(asked)
+      }
+      const onAbort = (): void => {
+        giveUp(ofAbort(signal?.reason))
+      }
+      const timer = setTimeout(() => {
+        giveUp(new WireError('timeout', 'no answer in time'))
+      }, request.timeoutMs)
+      const connecting =
+        request.connectTimeoutMs === undefined
+          ? undefined
+          : limitConnecting(asked, request.connectTimeoutMs, giveUp)
+      const over = (): void => {
+        clearTimeout(timer)
+        connecting?.()
+        signal?.removeEventListener('abort', onAbort)
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      asked.once('error', (error) => {
+        // After the head of the answer it is the answer that tells.
+        if (answer) return
+        over()
+        reject(wireErrorOf(error))
+      })
+      asked.once('response', (response: IncomingMessage) => {
+        answer = response
+        if (until === 'head') clearTimeout(timer)
+        response.once('close', over)
+        // Whoever has answered in full does not want the rest of the body: its connection would wait for it.
+        response.once('end', () => {
+          if (!asked.writableFinished) asked.destroy()
         })
-        asked.once('response', (response: IncomingMessage) => {
-          answer = response
-          if (until === 'head') clearTimeout(timer)
-          response.once('close', over)
-          // Whoever has answered in full does not want the rest of the body: its connection would wait for it.
-          response.once('end', () => {
-            if (!asked.writableFinished) asked.destroy()
-          })
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response })
-        })
-        send(request.body, asked, giveUp)
-      }),
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: response })
+      })
+      send(request.body, asked, giveUp)
+      return promise
+    },
     close() {
       agents['http:'].destroy()
       agents['https:'].destroy()
@@ -103,29 +111,24 @@ function ask(
   }
 }
 
+/** The body waits for the connection, so that a request which never gets one has given nothing of it away. */
 function send(body: WireRequest['body'], asked: ClientRequest, giveUp: (error: WireError) => void): void {
   if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-    asked.end(body)
+    asked.once('socket', () => asked.end(body))
     return
   }
   body.once('error', () => {
     giveUp(new WireError('aborted', 'the body broke off'))
   })
-  body.pipe(asked)
+  asked.once('socket', () => body.pipe(asked))
 }
 
-/** The time runs while there is no connection, which is also while it waits for one to be free. */
-function limitConnecting(asked: ClientRequest, ms: number, giveUp: (error: WireError) => void): void {
-  const timer = setTimeout(() => {
-    giveUp(new WireError('unconnected', 'no connection in time'))
-  }, ms)
-  const connected = (): void => {
-    clearTimeout(timer)
-  }
-  const onSocket = (socket: Socket): void => {
-    if (!socket.connecting) connected()
-    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', connected)
-  }
-  asked.once('socket', onSocket)
-  asked.once('close', connected)
+/**
+ * Given up, it stays in the agent's queue until its turn comes. What it was to send does not: its listeners hold that, and so
+ * would the stack of an error.
+ */
+function letGo(asked: ClientRequest): void {
+  asked.removeAllListeners()
+  asked.on('error', () => undefined)
+  asked.destroy()
 }

@@ -46,11 +46,11 @@ export function fromWireError(error: WireError, call: CallName): DownstreamError
       return new DownstreamError('timeout', `${call.service} did not answer in time.`, call)
     case 'unconnected':
       return new DownstreamError(
-        'timeout',
+        'unavailable',
         `No connection to ${call.service} was had in time.`,
         call,
         undefined,
-        { sent: error.sent },
+        { headers: { 'Retry-After': '1' }, sent: error.sent },
       )
     case 'aborted':
       return new DownstreamError('client_closed', 'The request was given up.', call)

@@ -22,6 +22,8 @@ export interface ExternalRequest {
   timeoutMs?: number
   /** Gives up the request, and its answer while that is being read; that of the request being served unless said. */
   signal?: AbortSignal
+  /** True where an operator, and no user, named this address: it may be a private one. */
+  allowPrivate?: boolean
 }
 
 export interface ExternalAnswer {
@@ -53,7 +55,7 @@ export interface ExternalClientOptions {
   /** The longest answer to call(), in bytes. */
   maxAnswerBytes: number
   maxSockets: number
-  /** Origins such as `http://10.0.0.5:11434` that an operator allows although their addresses are private. */
+  /** Origins such as `http://10.0.0.5:11434` that may be called although their addresses are private, whoever named them. */
   allowPrivateOrigins?: readonly string[]
   /**
    * What messages call it where it is a backend of this service, and no place that a client named: as a neighbour it is then
@@ -71,7 +73,7 @@ export function createExternalClient(options: ExternalClientOptions): ExternalCl
   const ask = async (request: ExternalRequest, timeoutMs: number, until: 'head' | 'end') => {
     const { method, url, headers = {}, body, connectTimeoutMs } = request
     const target = parseTarget(url)
-    const isTrusted = allowPrivateOrigins.includes(target.origin)
+    const isTrusted = request.allowPrivate === true || allowPrivateOrigins.includes(target.origin)
     if (!isTrusted) refusePrivateLiteral(target)
     const refused = Object.keys(headers).find((name) => !allowed.has(name.toLowerCase()))
     if (refused !== undefined)
@@ -88,9 +90,7 @@ export function createExternalClient(options: ExternalClientOptions): ExternalCl
           if (error.reason === 'private') throw notPublic(target.hostname)
           const problem = fromWireError(error, call)
           throw problem.code === 'unavailable' && options.backend === undefined
-            ? new DownstreamError('upstream_failed', `${target.host} cannot be reached.`, call, undefined, {
-                sent: error.sent,
-              })
+            ? notReached(error, call)
             : problem
         }),
     )
@@ -129,6 +129,15 @@ function refusePrivateLiteral({ hostname }: URL): void {
   if (isIP(address) !== 0 && !isPublicAddress(address)) {
     throw notPublic(hostname)
   }
+}
+
+/** The outside being down or busy is not our being so: 502 and 504, and not 503. */
+function notReached({ reason, sent }: WireError, call: CallName): DownstreamError {
+  return reason === 'unconnected'
+    ? new DownstreamError('timeout', `No connection to ${call.service} was had in time.`, call, undefined, {
+        sent,
+      })
+    : new DownstreamError('upstream_failed', `${call.service} cannot be reached.`, call, undefined, { sent })
 }
 
 function notPublic(hostname: string): Problem {

@@ -20,12 +20,13 @@ import type { Transport } from './transport.ts'
 export interface HttpClient {
   /**
    * Calls to a neighbour at `baseUrl`; its name is the audience of the tokens it is sent. With `staticSecret` it is sent
-   * that instead of tokens, and told of no user.
+   * that instead of tokens, and told of no user. With `pool` it has connections of its own, so that answers which take long
+   * keep no other call waiting.
    */
   internal(
     service: ServiceName,
     baseUrl: string,
-    options?: { staticSecret?: Secret | undefined },
+    options?: { staticSecret?: Secret | undefined; pool?: Pool },
   ): InternalClient
   /** Calls to the outside; for a backend of this service, `backend` is its name (see createExternalClient). */
   external(options: {
@@ -42,6 +43,12 @@ export interface HttpClient {
   close(): Promise<void>
 }
 
+export interface Pool {
+  maxSockets: number
+  /** How long a call may wait for a connection, in milliseconds: 503 after that. */
+  connectTimeoutMs: number
+}
+
 /** The client of one service: one pool of connections, one cache of tokens. */
 export function createHttpClient({
   service,
@@ -53,14 +60,18 @@ export function createHttpClient({
   /** What openTls gave: with a CA, https goes only to who proves by certificate to be the service that is called. */
   tls?: Tls | undefined
 }): HttpClient {
-  const transports = new Map<ServiceName, Transport>()
-  const transportTo = (called: ServiceName): Transport => {
-    const known = transports.get(called)
-    if (known) return known
+  const transports: Transport[] = []
+  const transportOf = (called: ServiceName, maxSockets: number): Transport => {
     const mutualTls = tls?.current().authorities === undefined ? undefined : { tls, service: called }
-    const made = createTransport({ maxSockets: config.CLIENT_MAX_SOCKETS, mutualTls })
-    transports.set(called, made)
+    const made = createTransport({ maxSockets, mutualTls })
+    transports.push(made)
     return made
+  }
+  const usual = new Map<ServiceName, Transport>()
+  const transportTo = (called: ServiceName): Transport => {
+    const transport = usual.get(called) ?? transportOf(called, config.CLIENT_MAX_SOCKETS)
+    usual.set(called, transport)
+    return transport
   }
   const timeoutMs = config.CLIENT_TIMEOUT_MS
   const maxAnswerBytes = config.CLIENT_MAX_ANSWER_BYTES
@@ -79,13 +90,14 @@ export function createHttpClient({
   const externals: ExternalClient[] = []
 
   return {
-    internal(called, baseUrl, { staticSecret } = {}) {
+    internal(called, baseUrl, { staticSecret, pool } = {}) {
       const retry = createRetryPolicy({ retries: config.CLIENT_RETRIES })
       return createInternalClient({
         self: service,
         service: called,
         baseUrl,
-        transport: transportTo(called),
+        transport: pool ? transportOf(called, pool.maxSockets) : transportTo(called),
+        connectTimeoutMs: pool?.connectTimeoutMs,
         credentials: staticSecret ? secretCredentials(staticSecret) : credentials,
         retry,
         timeoutMs,
@@ -104,7 +116,7 @@ export function createHttpClient({
     onBehalfOf: (audience) => createOnBehalfOf(tokens, audience, { timeoutMs }),
     issuer: createIssuer(oauth, { timeoutMs }),
     async close() {
-      for (const transport of transports.values()) transport.close()
+      for (const transport of transports) transport.close()
       for (const client of externals) client.close()
       return Promise.resolve()
     },

@@ -77,6 +77,8 @@ export interface InternalClientOptions {
   credentials: CredentialPicker
   retry: RetryPolicy
   timeoutMs: number
+  /** How long what is forwarded may wait for a connection, in milliseconds; as long as for its answer unless said. */
+  connectTimeoutMs?: number | undefined
   /** The longest answer to call(), in bytes. */
   maxAnswerBytes: number
 }
@@ -179,6 +181,7 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
           url: baseUrl + request.path,
           headers: { ...forwardableRequestHeaders(request.headers), ...request.stamp, ...headers },
           body: request.body,
+          connectTimeoutMs: options.connectTimeoutMs,
           timeoutMs,
           until: 'head',
           signal: requestContext()?.signal,
@@ -186,10 +189,16 @@ export function createInternalClient(options: InternalClientOptions): InternalCl
         call,
       )
       // The body is spent, so the client alone can ask again; then with a new token.
-      if (response.status === 401) forget?.()
+      if (refusesToken(response)) forget?.()
       return { ...response, headers: forwardableResponseHeaders(response.headers) }
     },
   }
+}
+
+/** Whether it is the platform's own 401 (RFC 6750), and not one that a service passes on from somewhere else. */
+function refusesToken({ status, headers }: WireResponse): boolean {
+  const challenge = headers['www-authenticate']
+  return status === 401 && typeof challenge === 'string' && challenge.startsWith('Bearer realm="waybill"')
 }
 
 function isPassing(error: unknown): boolean {

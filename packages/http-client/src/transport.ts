@@ -3,6 +3,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https, { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import axios, { AxiosError } from 'axios'
+import { limitConnecting } from './connecting.ts'
 import { exactPath, headersToSend } from './exact-request.ts'
 import type { WireBody } from './exact-request.ts'
 import { createTlsAgent } from './tls-agent.ts'
@@ -96,7 +97,7 @@ export function createTransport(options: TransportOptions): Transport {
           ...(tlsAgent && { httpsAgent: tlsAgent.current() }),
           data: body,
           signal: beforeHead.signal,
-          transport: exactly(request),
+          transport: exactly(request, giveUp),
         })
         answer = data
         data.once('close', over)
@@ -119,7 +120,7 @@ export function createTransport(options: TransportOptions): Transport {
  * A transport for axios that sends the request as it was given. axios itself would resolve dots and re-encode the path,
  * announce encodings, guess a content type, and trip over a header named like one of its own methods.
  */
-function exactly({ url, headers, body }: WireRequest) {
+function exactly({ url, headers, body, connectTimeoutMs }: WireRequest, giveUp: (error: WireError) => void) {
   const path = exactPath(url)
   const sent = headersToSend(headers, body)
   return {
@@ -133,6 +134,7 @@ function exactly({ url, headers, body }: WireRequest) {
         })
         onAnswer(answer)
       })
+      if (connectTimeoutMs !== undefined) limitConnecting(asked, connectTimeoutMs, giveUp)
       return asked
     },
   }

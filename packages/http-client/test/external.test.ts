@@ -174,6 +174,16 @@ describe('an address that is not public is refused', () => {
     expect(provider.connections()).toBe(0)
   })
 
+  test('unless the call is to a place that an operator named, and then for this call alone', async () => {
+    const cautious = http.external({ allowHeaders: [] })
+    const { body } = await cautious.send({ method: 'GET', url: provider.url, allowPrivate: true })
+    body.resume()
+    expect(await thrown(cautious.send({ method: 'GET', url: provider.url }))).toMatchObject({
+      code: 'bad_request',
+    })
+    expect(provider.requests).toHaveLength(1)
+  })
+
   test('unless an operator allows just this origin', async () => {
     const { port } = new URL(provider.url)
     const { status, body } = await outside.send({ method: 'GET', url: provider.url })

@@ -87,7 +87,11 @@ describe('a token that the neighbour does not accept', () => {
     recorder((request, res) => {
       const number = Number(/\d+$/.exec(request.headers.authorization ?? '')?.[0])
       if (number >= first) res.end('{}')
-      else res.writeHead(401).end(JSON.stringify({ code: 'invalid_token', detail: 'An unknown key.' }))
+      else {
+        res
+          .writeHead(401, { 'WWW-Authenticate': 'Bearer realm="waybill", error="invalid_token"' })
+          .end(JSON.stringify({ code: 'invalid_token', detail: 'An unknown key.' }))
+      }
     })
   const create = () =>
     serving(() => http.internal('llm-proxy', neighbour.url).call(createThing, { body: { name: 'x' } }))
@@ -140,6 +144,20 @@ describe('a token that the neighbour does not accept', () => {
     }
     expect(statuses).toEqual([401, 200, 200])
     expect(auth.requests).toHaveLength(2)
+  })
+
+  test('is kept when the 401 is one that the neighbour passes on: it speaks of another credential', async () => {
+    const challenges: Record<string, string>[] = [{}, { 'WWW-Authenticate': 'Bearer realm="elsewhere"' }]
+    neighbour = await recorder((_request, res) => res.writeHead(401, challenges.pop()).end())
+    const llmProxy = http.internal('llm-proxy', neighbour.url)
+    for (const _turn of [1, 2, 3]) {
+      const { status, body } = await serving(() =>
+        llmProxy.forward({ method: 'POST', path: '/', headers: {} }),
+      )
+      body.resume()
+      expect(status).toBe(401)
+    }
+    expect(auth.requests).toHaveLength(1)
   })
 })
 
