@@ -1,5 +1,6 @@
 import { Problem, requestContext, Secret } from '@waybill/service-kit'
 import type { Authenticated } from '@waybill/service-kit'
+import { isApiKeyLike } from './api-key/format.ts'
 import type { ApiKeyVerifier } from './api-key/verifier.ts'
 import { asCaller } from './caller.ts'
 import type { Caller } from './caller.ts'
@@ -49,7 +50,11 @@ export function createCredentialVerifier(options: CredentialVerifierOptions): Cr
     const token = bearerToken(text)
     const names = identity['X-Service-Name']
     // What has the form of a token is judged as one, and only as one.
-    if (!serviceSecrets || !names || token.split('.').length === 3) return callers.verify(token, peer)
+    if (!serviceSecrets || !names || token.split('.').length === 3) {
+      if (isApiKeyLike(token))
+        throw invalidToken('An API key (wb_...) is sent in X-API-Key, not as a Bearer.')
+      return callers.verify(token, peer)
+    }
     const name = names.length === 1 ? (names[0] ?? '') : ''
     const isOwn = serviceSecrets.verify(name, new Secret(token))
     if (!isOwn || (peer && peer.service !== name)) throw invalidToken('This is no secret of that service.')

@@ -13,6 +13,7 @@ import { createPeers } from './mtls/peers.ts'
 import type { Peers } from './mtls/peers.ts'
 import { createRevocationList } from './revocation/list.ts'
 import type { RevocationList } from './revocation/list.ts'
+import type { SdkCredentials } from './sdk-credentials.ts'
 import type { ServiceSecrets } from './service-secret/secrets.ts'
 import { createVerifier } from './token/verifier.ts'
 import type { Verifier } from './token/verifier.ts'
@@ -25,7 +26,7 @@ export interface ServiceAuthOptions {
   audiences: readonly string[]
   edge?: boolean
   /** On which paths a credential is taken from where vendors' SDKs put theirs; on none unless said. */
-  sdkCredentials?: ((path: string) => boolean) | undefined
+  sdkCredentials?: SdkCredentials | undefined
   /** Keys from elsewhere than the issuer: the issuer's own, or a test's. */
   keys?: KeySource | undefined
   /** What openTls gave: client certificates are judged by it. */

@@ -12,13 +12,15 @@ const TOKEN = issuer.userToken('ann')
 const API_KEY = issuer.apiKey('bob', 'key-of-bob')
 const UNKNOWN = generateApiKey()
 
+const PLACES_OF = [['/openai/', 'anywhere'] as const, ['/llm/', 'headers'] as const]
+
 let service: Service
 let url: string
 beforeAll(async () => {
   const config = loadConfig(z.object({ ...serviceEnv({ port: 0 }), ...authEnv }), { LOG_LEVEL: 'silent' })
   const auth = createServiceAuth({
     ...{ config, issuer, audiences: ['waybill'], log: createLogger({ service: 'x', level: 'silent' }) },
-    sdkCredentials: (path) => path.startsWith('/openai/'),
+    sdkCredentials: (path) => PLACES_OF.find(([start]) => path.startsWith(start))?.[1],
   })
   const who = {
     auth: user(),
@@ -28,7 +30,7 @@ beforeAll(async () => {
       via: principal.via,
     }),
   }
-  const routes = [route('ALL', '/openai/*path', who), route('ALL', '/other/*path', who)]
+  const routes = ['/openai/*path', '/llm/*path', '/other/*path'].map((path) => route('ALL', path, who))
   service = createService({ name: 'who', config, auth, routes })
   await service.start()
   url = (await service.listen({ port: 0 })).url
@@ -60,6 +62,20 @@ describe("on a path of a vendor's SDK a credential is taken from", () => {
     expect(await at('/openai', place(TOKEN))).toEqual([200, 'ann'])
     expect(await at('/openai', place(API_KEY))).toEqual([200, 'bob'])
   })
+
+  test.each(PLACES)(
+    "%s, where a vendor's key is told from a token and where it belongs",
+    async (_name, place) => {
+      for (const foreign of ['sk-a-vendors-own', 'AIzaSyA.x', 'gsk_1']) {
+        const [path, ...headers] = place(foreign)
+        const answer = await fetch(`${url}/openai${path}`, { headers })
+        const { detail } = (await answer.json()) as { detail: string }
+        expect(detail).toContain('no credential of this platform')
+        expect(detail).toContain('POST /keys')
+        expect(detail).not.toContain(foreign)
+      }
+    },
+  )
 
   test.each(PLACES)('%s, and is refused there when it is bad', async (_name, place) => {
     for (const bad of [UNKNOWN, `${TOKEN}x`, 'sk-a-vendors-own', 'wb_', 'a.b.c'])
@@ -105,6 +121,17 @@ describe("on a path of a vendor's SDK a credential is taken from", () => {
     ])
   })
 
+  test.each(PLACES.slice(0, -1))('%s, where no parameter counts either', async (_name, place) => {
+    expect(await at('/llm', place(TOKEN))).toEqual([200, 'ann'])
+    const [path, ...headers] = place(API_KEY)
+    expect(await ask(`/llm${path}?key=${TOKEN}`, ...headers)).toEqual([200, 'bob'])
+    expect(await at('/llm', place('sk-a-vendors-own'))).toEqual([401, 'invalid_token'])
+  })
+
+  test('not from a parameter where headers alone are', async () => {
+    expect(await ask(`/llm/x?key=${API_KEY}`)).toEqual([401, 'unauthenticated'])
+  })
+
   test('no other scheme than Bearer, and no other parameter than key', async () => {
     expect(await ask('/openai/x', ['Authorization', `Basic ${API_KEY}`])).toEqual([401, 'invalid_token'])
     expect(await ask('/openai/x', ['Authorization', API_KEY])).toEqual([401, 'invalid_token'])
@@ -122,6 +149,8 @@ describe('on any other path nothing has changed:', () => {
   test('the one in the place of the other is refused', async () => {
     expect(await ask('/other/x', ['Authorization', `Bearer ${API_KEY}`])).toEqual([401, 'invalid_token'])
     expect(await ask('/other/x', ['X-API-Key', TOKEN])).toEqual([401, 'invalid_token'])
+    const answer = await fetch(`${url}/other/x`, { headers: { Authorization: `Bearer ${API_KEY}` } })
+    expect(((await answer.json()) as { detail: string }).detail).toContain('X-API-Key')
     expect(await ask('/other/x', ['X-API-Key', API_KEY], ['X-API-Key', API_KEY])).toEqual([
       400,
       'ambiguous_credentials',

@@ -83,6 +83,7 @@ export const GEN_AI = {
   reasoningTokens: 'gen_ai.usage.reasoning.output_tokens',
   tokenType: 'gen_ai.token.type',
   tokenModality: 'gen_ai.token.modality',
+  systemInstructions: 'gen_ai.system_instructions',
   inputMessages: 'gen_ai.input.messages',
   outputMessages: 'gen_ai.output.messages',
   serverAddress: 'server.address',

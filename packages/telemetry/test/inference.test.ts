@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { metrics } from '@opentelemetry/api'
-import type { MeterProvider } from '@opentelemetry/api'
+import type { Attributes, MeterProvider } from '@opentelemetry/api'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { contentAttributes } from '../src/gen-ai/content.ts'
 import { startInference } from '../src/index.ts'
 import { collector } from './stand.ts'
 import type { Span } from './stand.ts'
@@ -84,17 +85,19 @@ describe('the span of a call to a model', () => {
   })
 
   test.each([
-    ['by default', {}, undefined, undefined],
+    ['by default', {}, undefined, undefined, undefined],
     [
       'where it is asked for, up to 16,384 characters',
       { OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true' },
       /^\[\{"role":"user","content":"canary of the user x{16330,16384}$/,
       'canary of the model',
+      '"canary of the application"',
     ],
-  ])('holds content %s', async (_name, environment, input, output) => {
+  ])('holds content %s', async (_name, environment, input, output, instructions) => {
     await calls(environment)
     const { attributes } = span('chat gpt-x', 'openai')
     expect(attributes['gen_ai.output.messages']).toBe(output)
+    expect(attributes['gen_ai.system_instructions']).toBe(instructions)
     if (input) expect(attributes['gen_ai.input.messages']).toMatch(input)
     else expect(JSON.stringify(sink.spans)).not.toContain('canary')
   })
@@ -154,9 +157,18 @@ describe('the metrics of calls to models', () => {
   })
 })
 
-test('instruments are made once, and not for each call', () => {
+test('content that cannot be written down again is left out, and the call goes on', () => {
+  let deep: unknown = 'x'
+  for (let depth = 0; depth < 100_000; depth += 1) deep = [deep]
+  const system = [{ text: 'be brief' }]
+  expect(contentAttributes({ messages: deep, system })).toEqual({
+    'gen_ai.system_instructions': JSON.stringify(system),
+  })
+})
+
+/** A meter whose instruments all record with `record`; the names of those that are made. */
+function stubMeter(record: (value: number, attributes: Attributes) => void): string[] {
   const made: string[] = []
-  const record = vi.fn()
   const instrument = (name: string) => {
     made.push(name)
     return { record, add: record }
@@ -164,6 +176,29 @@ test('instruments are made once, and not for each call', () => {
   const meter = { createHistogram: instrument, createCounter: instrument }
   // Of a meter only what is used here.
   metrics.setGlobalMeterProvider({ getMeter: () => meter } as unknown as MeterProvider)
+  return made
+}
+
+test('200 models have series of their own, and no more: there are servers that answer to any name', () => {
+  const models = new Set<unknown>()
+  stubMeter((_value, attributes) => {
+    models.add(attributes['gen_ai.request.model']).add(attributes['gen_ai.response.model'])
+  })
+  try {
+    for (let call = 0; call < 300; call += 1) {
+      const model = `m-${String(call)}`
+      startInference({ operation: 'chat', provider: 'openai', model }).end({ model })
+    }
+    expect(models.size).toBe(201)
+    expect(models).toContain('_OTHER')
+  } finally {
+    metrics.disable()
+  }
+})
+
+test('instruments are made once, and not for each call', () => {
+  const record = vi.fn()
+  const made = stubMeter(record)
   try {
     const usage = { inputTokens: 1, outputTokens: 1 }
     for (let call = 0; call < 3; call += 1)

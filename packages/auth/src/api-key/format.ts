@@ -25,6 +25,11 @@ export function apiKeyChecksum(body: string): string {
   return digits
 }
 
+/** Whether the text was meant to be an API key, a mistyped one too. */
+export function isApiKeyLike(text: string): boolean {
+  return text.startsWith(PREFIX)
+}
+
 /**
  * Whether the text could be an API key: a mistyped or invented one is told from a real one without asking anybody, and
  * scanners of source code find real ones without asking us.

@@ -11,6 +11,9 @@ const unknownMember = {
     code === 'unrecognized_keys' ? 'There is a member that this route does not know.' : undefined,
 }
 
+/** What is said of a body as a whole is said when its members are as they should be. */
+const isElseRight = ({ issues }: { issues: readonly unknown[] }) => issues.length === 0
+
 /** The name of a provider, of those that are built in or configured. */
 export const providerName = z.string().regex(/^[a-z][a-z0-9_-]{0,62}$/, 'must be the name of a provider')
 
@@ -63,7 +66,7 @@ export const addKeyRequest = z
     },
     unknownMember,
   )
-  .refine((body) => !namesTheKey(body), { error: 'must not be the key', path: ['name'] })
+  .refine((body) => !namesTheKey(body), { error: 'must not be the key', path: ['name'], when: isElseRight })
 export type AddKeyRequest = z.infer<typeof addKeyRequest>
 
 const service = 'llm-proxy' as const
@@ -107,7 +110,10 @@ export const changeKey = endpoint({
   params,
   body: z
     .strictObject({ name: keyName.optional(), default: z.boolean().optional() }, unknownMember)
-    .refine((body) => body.name !== undefined || body.default !== undefined, 'Give `name` or `default`.'),
+    .refine((body) => body.name !== undefined || body.default !== undefined, {
+      error: 'Give `name` or `default`.',
+      when: isElseRight,
+    }),
   output: providerKey,
 })
 

@@ -87,7 +87,7 @@ export const budgetPeriod = z.enum(['day', 'month'], { error: 'must be day or mo
 const budgetBody = z
   .strictObject({
     /** Of input and output. */
-    tokens: z.int().min(0).max(1_000_000_000_000).optional(),
+    tokens: z.int({ error: 'must be a whole number', abort: true }).min(0).max(1_000_000_000_000).optional(),
     money: money.strict().optional(),
   })
   .refine(({ tokens, money: amount }) => tokens !== undefined || amount !== undefined, {

@@ -1,8 +1,10 @@
 import { context, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import type { Attributes } from '@opentelemetry/api'
 import { ATTRIBUTE, GEN_AI } from '../names.ts'
+import { contentAttributes, cutContent } from './content.ts'
 import { instrumentsOfNow } from './instruments.ts'
 import type { InferenceUsage } from './instruments.ts'
+import { nameInMetrics } from './metric-names.ts'
 import { requestParameters } from './request-parameters.ts'
 
 // How a call to a model is told, from its first attempt to its last byte:
@@ -65,10 +67,9 @@ export interface Inference {
   end(outcome: InferenceOutcome): void
 }
 
-/** The longest content on a span, in characters; the rest is cut off. */
-const MAX_CONTENT_CHARS = 16_384
-/** Names come from strangers. */
+/** Names come from strangers, and reasons from providers. */
 const MAX_NAME_CHARS = 128
+const MAX_REASONS = 16
 
 /**
  * Starts the client span of one call to a model, `{operation} {model}`, retries and fallbacks included, and measures it
@@ -97,8 +98,7 @@ export function startInference(call: InferenceCall): Inference {
   const isRecording = span.isRecording()
   if (isRecording) {
     span.setAttributes(requestParameters(body))
-    const content = capturesContent ? contentOf(body) : undefined
-    if (content !== undefined) span.setAttribute(GEN_AI.inputMessages, content)
+    if (capturesContent) span.setAttributes(contentAttributes(body))
   }
   const inside = trace.setSpan(context.active(), span)
   let firstChunkAfter: number | undefined
@@ -120,8 +120,8 @@ export function startInference(call: InferenceCall): Inference {
         [GEN_AI.operation]: operation,
         [GEN_AI.provider]: answeredBy?.provider ?? provider,
         // A model that nobody answered for is what a stranger typed: each would be a series of its own.
-        ...(model !== undefined && error === undefined && { [GEN_AI.requestModel]: model }),
-        ...(answeredModel !== undefined && { [GEN_AI.responseModel]: answeredModel }),
+        ...(model !== undefined && error === undefined && { [GEN_AI.requestModel]: nameInMetrics(model) }),
+        ...(answeredModel !== undefined && { [GEN_AI.responseModel]: nameInMetrics(answeredModel) }),
         ...(error !== undefined && { [ATTRIBUTE.errorType]: error }),
       }
       instruments.duration((performance.now() - started) / 1000, measured)
@@ -136,8 +136,7 @@ export function startInference(call: InferenceCall): Inference {
             ...serverAttributes(answeredBy.server),
           })
         }
-        if (capturesContent && output)
-          span.setAttribute(GEN_AI.outputMessages, output().slice(0, MAX_CONTENT_CHARS))
+        if (capturesContent && output) span.setAttribute(GEN_AI.outputMessages, cutContent(output()))
         if (error !== undefined) {
           span.setStatus({ code: SpanStatusCode.ERROR })
           span.setAttribute(ATTRIBUTE.errorType, error)
@@ -160,7 +159,7 @@ function responseAttributes(
   return {
     ...(id !== undefined && { [GEN_AI.responseId]: id.slice(0, MAX_NAME_CHARS) }),
     ...(model !== undefined && { [GEN_AI.responseModel]: model }),
-    ...(finishReasons.length > 0 && { [GEN_AI.finishReasons]: [...finishReasons] }),
+    ...(finishReasons.length > 0 && { [GEN_AI.finishReasons]: reasonsOf(finishReasons) }),
     ...(firstChunkAfter !== undefined && { [GEN_AI.timeToFirstChunk]: firstChunkAfter }),
   }
 }
@@ -178,10 +177,6 @@ function usageAttributes(usage: InferenceUsage | undefined, latest: boolean): At
   }
 }
 
-/** What people wrote, in the words of the protocol that they spoke. */
-function contentOf(body: unknown): string | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
-  const { messages, input, contents, prompt } = body as Record<string, unknown> // any object has members by name
-  const content = messages ?? input ?? contents ?? prompt
-  return content === undefined ? undefined : JSON.stringify(content).slice(0, MAX_CONTENT_CHARS)
+function reasonsOf(reasons: readonly string[]): string[] {
+  return reasons.slice(0, MAX_REASONS).map((reason) => reason.slice(0, MAX_NAME_CHARS))
 }
