@@ -26,7 +26,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     issuer: overrides.issuer ?? http.issuer,
     audiences: [config.PLATFORM_AUDIENCE],
     edge: true,
-    sdkCredentials: (path) => protocolOf(path) !== undefined,
+    sdkCredentials: llmProxy.sdkCredentialPaths(protocolOf),
     log,
   })
   const quotas = createQuotas({ redisUrl: config.REDIS_URL, log })
@@ -37,6 +37,10 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     data_store: http.internal('data_store', config.DATA_STORE_URL),
     'work-platform': http.internal('work-platform', config.WORK_PLATFORM_URL),
   }
+  // Answers that stream for minutes hold their connections: what is quick shall not wait for those.
+  const patient = http.internal('llm-proxy', config.LLM_PROXY_URL, {
+    pool: { maxSockets: config.LLM_MAX_SOCKETS, connectTimeoutMs: config.LLM_CONNECT_TIMEOUT_MS },
+  })
   return createService({
     name: NAME,
     config,
@@ -47,8 +51,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     tls,
     routes: forwardRoutes(frontDoors(config.LLM_PROVIDERS), {
       clients,
+      patient: { client: patient, timeoutMs: config.LLM_TIMEOUT_MS },
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
-      patienceMs: config.LLM_TIMEOUT_MS,
     }),
     starting: [() => quotas.start()],
     closing: [() => http.close(), () => quotas.close()],

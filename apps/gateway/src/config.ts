@@ -19,6 +19,12 @@ export const configSchema = z.object({
     .describe(
       'The same two for answers of models, whole or as a stream, in ms; more than the ten minutes that SDKs wait',
     ),
+  LLM_MAX_SOCKETS: env
+    .int({ min: 1, max: 100_000, default: 1_024 })
+    .describe('Connections for answers of models: so many may be under way at the same time'),
+  LLM_CONNECT_TIMEOUT_MS: env
+    .int({ min: 10, max: 600_000, default: 5_000 })
+    .describe('How long a request waits for one of these connections, in ms; 503 after that'),
   BODY_LIMIT_BYTES: env
     .int({ min: 1024, max: 1024 ** 3, default: 64 * 1024 ** 2 })
     .describe('The largest body that is let through, in bytes; each service has its own, lower limit'),

@@ -1,20 +1,8 @@
 import { env } from '@waybill/service-kit'
-import type { llmProxy } from '@waybill/contracts'
-import { FRONT_DOORS } from './upstreams.ts'
+import { llmProxy } from '@waybill/contracts'
 
 /** As llm-proxy names its providers, with the protocol where it is not OpenAI's. */
 const PROVIDER = /^([a-z][a-z0-9_-]{0,39})(?:=(openai|anthropic|gemini))?$/
-
-const TAKEN = new Set(
-  [
-    ...FRONT_DOORS.map(({ path }) => path.split('/')[1] ?? ''),
-    'oauth',
-    'docs',
-    'openapi',
-    'local',
-    'mcp',
-  ].concat(['livez', 'readyz', 'metrics']),
-)
 
 /** The variable that names llm-proxy's further providers; by name, with the protocol of each. */
 export const providers = env
@@ -22,7 +10,7 @@ export const providers = env
   .refine((entries) => entries.every((entry) => PROVIDER.test(entry)), {
     error: 'must be names such as vllm, or claude-on-bedrock=anthropic, separated by commas',
   })
-  .refine((entries) => entries.every((entry) => !TAKEN.has(entry.split('=')[0] ?? '')), {
+  .refine((entries) => entries.every((entry) => !llmProxy.TAKEN_NAMES.has(entry.split('=')[0] ?? '')), {
     error: 'names a path that is taken',
   })
   .transform((entries): Record<string, llmProxy.VendorProtocol> =>

@@ -1,9 +1,11 @@
 import { createServer, request } from 'node:http'
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
+import { llmProxy } from '@waybill/contracts'
 import { loadConfig } from '@waybill/service-kit'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { configSchema } from '../src/config.ts'
+import { FRONT_DOORS } from '../src/upstreams.ts'
 import { gate, listen, raw, stand, urlOf } from './stand.ts'
 import type { Stand } from './stand.ts'
 
@@ -38,6 +40,9 @@ describe('a credential where an SDK of a vendor puts it', () => {
     ['Azure', '/vllm/v1/x', (key) => ['/vllm/v1/x', { 'api-key': key }]],
     ['curl', '/gemini/v1beta/x?alt=sse&a=%2F', (key) => [`/gemini/v1beta/x?alt=sse&key=${key}&a=%2F`, {}]],
     ['curl', '/gemini/v1beta/x', (key) => [`/gemini/v1beta/x?%6Bey=${key}`, {}]],
+    ['OpenAI, on /llm', '/llm', (credential) => ['/llm', { Authorization: `Bearer ${credential}` }]],
+    ['Google, on /execute', '/execute', (key) => ['/execute', { 'x-goog-api-key': key }]],
+    ['Anthropic, on /tokenize', '/tokenize', (key) => ['/tokenize', { 'X-Api-Key': key }]],
   ])("%s's: is exchanged, and does not go any further", async (_vendor, path, place) => {
     for (const credential of [token, here.issuer.apiKey('ann')]) {
       here.behind.arrivals.length = 0
@@ -54,11 +59,13 @@ describe('a credential where an SDK of a vendor puts it', () => {
 
   test('is asked for nowhere else', async () => {
     const key = here.issuer.apiKey('ann')
-    for (const path of ['/llm', '/keys', '/data/v1/x', '/unnamed/v1/x']) {
+    for (const path of ['/keys', '/usage', '/data/v1/x', '/unnamed/v1/x']) {
       const answer = await ask(path, { 'x-goog-api-key': key })
       expect([path, [401, 404].includes(answer.status)]).toEqual([path, true])
     }
     expect((await ask('/keys', { Authorization: `Bearer ${key}` })).status).toBe(401)
+    for (const path of ['/llm', '/execute', '/tokenize'])
+      expect([path, (await ask(`${path}?key=${key}`, {})).status]).toEqual([path, 401])
     expect(here.behind.arrivals).toEqual([])
   })
 
@@ -162,6 +169,35 @@ describe('an answer of llm-proxy', () => {
     ).toBeGreaterThan(50_000)
   })
 
+  test('that streams keeps no other call waiting, and one too many of them waits not long: 503', async () => {
+    await here.close()
+    here = await stand({ LLM_MAX_SOCKETS: '2', LLM_CONNECT_TIMEOUT_MS: '200', CLIENT_MAX_SOCKETS: '1' })
+    token = await here.issuer.userToken('ann')
+    here.behind.handle = (req, res) => {
+      req.resume()
+      if (req.url === CHAT) res.writeHead(200).write('data: {}\n\n')
+      else res.end('keys')
+    }
+    const streams = [await ask(CHAT), await ask(CHAT)]
+    expect(await (await ask('/keys')).text()).toBe('keys')
+    const refused = await ask(CHAT)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1'])
+    expect(await refused.json()).toMatchObject({ error: { type: 'server_error' } })
+    await streams[0]!.body!.cancel()
+    const next = await ask(CHAT)
+    expect(next.status).toBe(200)
+    for (const stream of [streams[1]!, next]) await stream.body!.cancel()
+  })
+
+  test('that is a 401 of a provider says nothing of the token that llm-proxy was sent', async () => {
+    here.behind.handle = (req, res) => {
+      req.resume()
+      res.writeHead(401).end('{"error":{"code":"invalid_api_key"}}')
+    }
+    for (const _ of [1, 2, 3]) expect((await ask(CHAT)).status).toBe(401)
+    expect(here.exchanges).toHaveLength(1)
+  })
+
   test('that breaks off in the middle of a stream is never a clean end', async () => {
     const seen = gate()
     here.behind.handle = (req, res) => {
@@ -245,6 +281,13 @@ test('a long body is not held back: its first bytes are there before the last ar
   expect(await first.promise).toBe('first')
   sent.end(' last')
   expect(await text(await answer)).toBe('first last')
+})
+
+test('every path of a door is taken, so that no provider can have it', () => {
+  const names = FRONT_DOORS.map(({ path }) => path.split('/')[1] ?? '').filter(
+    (name) => !name.startsWith('.'),
+  )
+  expect(names.filter((name) => !llmProxy.TAKEN_NAMES.has(name))).toEqual([])
 })
 
 test.each(['auth', 'data', 'openai', 'v1', 'livez', 'A', 'a/b', 'x=cohere', 'x='])(

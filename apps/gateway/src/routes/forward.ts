@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { llmProxy } from '@waybill/contracts'
+import { isAmbiguousPath, llmProxy } from '@waybill/contracts'
 import type { InternalClient } from '@waybill/http-client'
 import { Problem, route } from '@waybill/service-kit'
 import type { Route, RouteInput } from '@waybill/service-kit'
@@ -11,32 +11,33 @@ type Incoming = RouteInput<unknown, unknown, unknown, unknown>['req']
 
 export interface ForwardOptions {
   clients: Record<Upstream, InternalClient>
+  /** For the patient doors, which all lead to llm-proxy: `timeoutMs` is in milliseconds. */
+  patient: { client: InternalClient; timeoutMs: number }
   bodyLimitBytes: number
-  /** In milliseconds, for the patient doors. */
-  patienceMs: number
 }
 
 /** One route per front door: the request goes on as it came, but with an identity that was verified here. */
 export function forwardRoutes(doors: readonly FrontDoor[], options: ForwardOptions): Route[] {
-  const { clients, bodyLimitBytes, patienceMs } = options
+  const { clients, patient, bodyLimitBytes } = options
   return doors.map((door) =>
     route('ALL', door.path, {
       auth: door.auth,
       summary: `${door.summary} (${door.upstream})`,
       bodyType: 'stream',
       problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
-      ...(door.patient && { timeoutMs: patienceMs }),
+      ...(door.patient && { timeoutMs: patient.timeoutMs }),
       ...(door.protocol && { renderProblem: llmProxy.ERROR_SHAPES[door.protocol] }),
       async handle({ req, res }) {
         const path = pathBehind(door, req.originalUrl)
         const limited = hasBody(req) ? limitBody(req, bodyLimitBytes) : undefined
-        const forwarded = clients[door.upstream].forward({
+        const client = door.patient ? patient.client : clients[door.upstream]
+        const forwarded = client.forward({
           method: req.method,
           path,
           headers: req.headers,
           body: limited?.body,
           anonymous: door.auth.open,
-          ...(door.patient && { timeoutMs: patienceMs }),
+          ...(door.patient && { timeoutMs: patient.timeoutMs }),
           stamp: {
             'X-Forwarded-For': req.ip ?? '',
             'X-Forwarded-Proto': req.protocol,
@@ -68,8 +69,7 @@ const HOUSEKEEPING = new Set(['/metrics', '/livez', '/readyz'])
  */
 function pathBehind({ prefix = '', protocol }: FrontDoor, url: string): string {
   const [path = ''] = url.split('?')
-  // `//` is in every absolute URL too, which HTTP allows in place of a path.
-  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(withSlashes(path))) {
+  if (isAmbiguousPath(withSlashes(path))) {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
   }
   // As the service behind would read it: Express minds neither case nor a slash at the end.
