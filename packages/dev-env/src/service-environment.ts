@@ -96,8 +96,16 @@ export function serviceEnvironments(wiring: Wiring, inherited: NodeJS.ProcessEnv
     // The user's own file, if one is named; its path is made whole.
     ...(service === 'data_store' && { COLLECTIONS_FILE: collectionsFileOf(inherited) }),
     ...(service === 'llm-proxy' && wiring.providers ? { PROVIDERS_FILE: wiring.providers.file } : {}),
+    ...(service === 'llm-proxy' && keyEncryptionKeys(wiring.secrets, inherited)),
     ...wired(service, wiring),
   }))
+}
+
+/** The user's own, so that they can be rotated, for the one service that may know them. */
+function keyEncryptionKeys(secrets: Secrets, inherited: NodeJS.ProcessEnv): Environment {
+  const { PROVIDER_KEY_ENCRYPTION_KEYS: own = '' } = inherited
+  const made = `v1:${secrets.providerKeyEncryptionKey}`
+  return { PROVIDER_KEY_ENCRYPTION_KEYS: own.trim() === '' ? made : own }
 }
 
 function wired(service: ServiceName, wiring: Wiring): Environment {
@@ -115,9 +123,6 @@ function wired(service: ServiceName, wiring: Wiring): Environment {
       ? { DATABASE_URL: postgres.url(service), DATABASE_MIGRATION_URL: postgres.migrationUrl(service) }
       : {}),
     ...(service === 'substrate-api' ? grpcSettings(hostname, grpcPort) : {}),
-    ...(service === 'llm-proxy'
-      ? { PROVIDER_KEY_ENCRYPTION_KEYS: `v1:${secrets.providerKeyEncryptionKey}` }
-      : {}),
     ...(service === 'data_store' ? { LANCEDB_PATH: join(dataDir, 'lancedb') } : {}),
     ...((service === 'data_store' || service === 'llm-proxy') && supabaseUrl !== undefined
       ? supabaseSettings(supabaseUrl, secrets)

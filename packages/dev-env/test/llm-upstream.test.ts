@@ -134,6 +134,13 @@ describe('OpenAI', () => {
     expect(error.code).toBe(code)
   })
 
+  test('OpenRouter says of a key what it may, and of a bad one that it is none', async () => {
+    const asked = (key: string) =>
+      fetch(`${upstream.url}/v1/key`, { headers: { Authorization: `Bearer ${key}` } })
+    expect(at(await jsonOf(asked('sk-or-1234')), 'data.label')).toContain('1234')
+    expect((await asked('sk-invalid-1')).status).toBe(401)
+  })
+
   test('a key that is missing or bad is 401, malformed JSON 400, an unknown path 404', async () => {
     const status = async (answer: Promise<Response>) => (await answer).status
     expect(await status(post('/v1/chat/completions', say('x'), {}))).toBe(401)
@@ -141,6 +148,8 @@ describe('OpenAI', () => {
     expect(await status(post('/v1/chat/completions', say('x'), { Authorization: 'Bearer sk-invalid' }))).toBe(
       401,
     )
+    // Google's own header is not for the path on which it speaks OpenAI's protocol.
+    expect(await status(post('/v1beta/openai/chat/completions', say('x'), GEMINI))).toBe(401)
     expect(await status(post('/v1/chat/completions', '{"model":'))).toBe(400)
     expect(await status(post('/v1/nothing', say('x')))).toBe(404)
   })

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -44,6 +44,20 @@ test('llm-proxy alone is told of the mock upstream, in both protocols', () => {
 test('the gateway has a path for each of them, and none for a file that cannot be read', () => {
   expect(environments(undefined).gateway.LLM_PROVIDERS).toBe('mock=openai,mock-anthropic=anthropic')
   expect(environments(undefined, { PROVIDERS_FILE: '/not-there.json' }).gateway.LLM_PROVIDERS).toBe('')
+})
+
+test.each([
+  ['a name that is none', { name: 'My-Azure', protocol: 'openai' }],
+  ['a name that is taken', { name: 'keys', protocol: 'openai' }],
+  ['a name that is no text', { name: 1, protocol: 'openai' }],
+  ['a protocol that is none', { name: 'vllm', protocol: 'grpc' }],
+  ['nothing', null],
+])('the gateway is not told of a provider that llm-proxy is to refuse: %s', (_what, declared) => {
+  const file = join(folder, 'own.json')
+  writeFileSync(file, JSON.stringify({ providers: [declared, { name: 'good', protocol: 'anthropic' }] }))
+  expect(environments(undefined, { PROVIDERS_FILE: file }).gateway.LLM_PROVIDERS).toBe('good=anthropic')
+  writeFileSync(file, JSON.stringify({ providers: declared }))
+  expect(environments(undefined, { PROVIDERS_FILE: file }).gateway.LLM_PROVIDERS).toBe('')
 })
 
 test("the user's own file wins, and its path is made whole", () => {

@@ -84,6 +84,16 @@ describe('the environment of a service', () => {
     expect(environments.gateway.SERVICE_SECRET).not.toBe('mine')
   })
 
+  it("has the user's own key-encryption keys in llm-proxy, and in no other service", () => {
+    const own = { PROVIDER_KEY_ENCRYPTION_KEYS: 'v2:new,v1:old' }
+    const { 'llm-proxy': llmProxy, ...others } = serviceEnvironments(wiring(), own)
+    expect(llmProxy).toMatchObject(own)
+    expect(JSON.stringify(others)).not.toContain('v2:new')
+    const made = `v1:${loadSecrets(folder).providerKeyEncryptionKey}`
+    for (const none of [{}, { PROVIDER_KEY_ENCRYPTION_KEYS: ' ' }])
+      expect(serviceEnvironments(wiring(), none)['llm-proxy'].PROVIDER_KEY_ENCRYPTION_KEYS).toBe(made)
+  })
+
   it('holds no secret of another service: auth-service knows hashes', () => {
     const environments = serviceEnvironments(wiring(), {})
     const clients = JSON.parse(environments['auth-service'].SERVICE_CLIENTS ?? '') as Record<string, string>

@@ -22,6 +22,7 @@ try {
     ? JSON.stringify({
         ...{ services, grpc, accounts, traces, llm_upstream: llmUpstream.url, tls },
         service_secrets: platform.serviceSecrets,
+        reencryption: platform.reencryption,
       })
     : overview(
         { ...services, traces, 'llm-upstream': llmUpstream.url, ...(tls && { 'the CA': tls.ca }) },

@@ -1,3 +1,4 @@
+import { llmProxy } from '@waybill/contracts'
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { repositoryRoot } from '../folders.ts'
@@ -45,14 +46,33 @@ export function wantsVendorsAtMock({ WAYBILL_VENDORS: wanted = '' }: NodeJS.Proc
   throw new Error(`WAYBILL_VENDORS must be mock or not set, not ${JSON.stringify(wanted)}.`)
 }
 
-/** LLM_PROVIDERS of the gateway: a path there for each provider of the file. None for a file that llm-proxy will not start with. */
+/**
+ * LLM_PROVIDERS of the gateway: a path there for each provider of the file that can have one. What is wrong in the file is for
+ * llm-proxy to tell, by its place there.
+ */
 export function pathsFor(file: string): string {
+  return providersOf(file)
+    .filter(mayHavePath)
+    .map(({ name, protocol }) => `${name}=${protocol}`)
+    .join(',')
+}
+
+function mayHavePath(declared: unknown): declared is { name: string; protocol: llmProxy.VendorProtocol } {
+  const { name, protocol } = (declared ?? {}) as { name?: unknown; protocol?: unknown } // any JSON, judged here
+  return (
+    typeof name === 'string' &&
+    /^[a-z][a-z0-9_-]{0,39}$/.test(name) &&
+    !llmProxy.TAKEN_NAMES.has(name) &&
+    typeof protocol === 'string' &&
+    Object.hasOwn(llmProxy.ERROR_SHAPES, protocol)
+  )
+}
+
+function providersOf(file: string): unknown[] {
   try {
-    const { providers = [] } = JSON.parse(readFileSync(file, 'utf8')) as {
-      providers?: { name: string; protocol: string }[]
-    }
-    return providers.map(({ name, protocol }) => `${name}=${protocol}`).join(',')
+    const { providers } = JSON.parse(readFileSync(file, 'utf8')) as { providers?: unknown }
+    return Array.isArray(providers) ? providers : []
   } catch {
-    return ''
+    return []
   }
 }

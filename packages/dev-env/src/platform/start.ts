@@ -12,7 +12,7 @@ import type { LlmUpstream } from '../llm-upstream/upstream.ts'
 import { startPostgres } from '../postgres/start.ts'
 import { startPlatformSupabase } from '../postgrest/platform-supabase.ts'
 import { loadSecrets } from '../secrets.ts'
-import { serviceEnvironments } from '../service-environment.ts'
+import { serviceEnvironments, type Environment } from '../service-environment.ts'
 import { perService, type PerService } from '../services.ts'
 import { startTraceReceiver } from '../traces/receiver.ts'
 import { seedAccounts, type Account } from './accounts.ts'
@@ -51,6 +51,8 @@ export interface Platform {
   accounts: Account[]
   /** What each service proves itself with at `/oauth/token`. */
   serviceSecrets: PerService<string>
+  /** What `npm run keys:reencrypt` needs for its environment here; the keys and the owner's password are among it. */
+  reencryption: Environment
   /** With `mtls`: the CA that is believed, and the folder of all certificates. */
   tls?: { ca: string; folder: string }
   /** Process id per service; undefined for one that is about to be started again. */
@@ -152,6 +154,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
       llmUpstream,
       accounts,
       serviceSecrets: perService(secrets.serviceSecret),
+      reencryption: reencryptionOf(environments['llm-proxy']),
       ...(tls && { tls: { ca: tls.bundle, folder: tls.folder } }),
       pids: services.pids,
       kill: services.kill,
@@ -161,4 +164,10 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
     await close()
     throw error
   }
+}
+
+/** The part of llm-proxy's environment that says where provider keys are, and what they are sealed with. */
+function reencryptionOf(environment: Environment): Environment {
+  const read = /^(PROVIDER_KEY_ENCRYPTION_KEYS|DATABASE_MIGRATION_URL|KEY_STORE|SUPABASE_.*)$/
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => read.test(name)))
 }

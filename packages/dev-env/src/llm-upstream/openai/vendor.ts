@@ -5,15 +5,15 @@ import type { Call, Vendor } from '../vendor.ts'
 import { chatCompletion, textCompletion } from './chat.ts'
 import { embeddings } from './embeddings.ts'
 import { openAiError, openAiErrorFrame, openAiUnauthorized } from './errors.ts'
+import { keyOf } from './key.ts'
 import { models } from './models.ts'
 import { response } from './responses.ts'
 
 /** OpenAI, and what speaks its protocol: Mistral, OpenRouter, vLLM, Gemini below `/v1beta/openai`. */
 export const openAi: Vendor = {
   name: 'openai',
-  // Azure and Google have headers of their own.
-  credential: (headers) =>
-    bearerOf(headers) ?? headerOf(headers['api-key']) ?? headerOf(headers['x-goog-api-key']),
+  // Azure has a header of its own. Google takes `Authorization` here, as its documentation has it, and not its own.
+  credential: (headers) => bearerOf(headers) ?? headerOf(headers['api-key']),
   inPath: () => ({}),
   headers: (requestId) => ({
     'x-request-id': requestId,
@@ -26,6 +26,7 @@ export const openAi: Vendor = {
   answer(call) {
     const path = call.path.replace(/^\/v1beta\/openai|^\/v1/, '')
     if (call.method === 'GET') {
+      if (path === '/key') return keyOf(call.key)
       const [, id] = /^\/models(?:\/(.+))?$/.exec(path) ?? []
       return path.startsWith('/models') ? models(id) : undefined
     }
