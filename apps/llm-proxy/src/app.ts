@@ -13,9 +13,10 @@ import { openKeys } from './keys/open-keys.ts'
 import { createLocalProvider } from './local/provider.ts'
 import { createModels } from './models.ts'
 import type { Provider } from './provider.ts'
-import { createCatalog, privateOrigins } from './providers/catalog.ts'
+import { createCatalog } from './providers/catalog.ts'
 import { readProvidersFile } from './providers/providers-file.ts'
 import { sendableHeaders } from './relay/header-policy.ts'
+import { createLoop, deploymentName } from './relay/loop.ts'
 import { createRelay } from './relay/relay.ts'
 import { executeRoutes } from './routes/execute.ts'
 import { keyRoutes } from './routes/keys.ts'
@@ -29,6 +30,7 @@ import { createRouting } from './routing/create-routing.ts'
 import type { Tables } from './tables.ts'
 import { createTokenizer } from './tokens/tokenizer.ts'
 import { translateChat } from './translation/anthropic-chat.ts'
+import { createLocalCalls } from './usage/local-calls.ts'
 import { openUsage } from './usage/usage.ts'
 import { createVendors } from './vendors/ask.ts'
 import { createModelList } from './vendors/model-list.ts'
@@ -60,12 +62,13 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     config,
     issuer: overrides.issuer ?? http.issuer,
     audiences: [NAME, config.PLATFORM_AUDIENCE],
-    sdkCredentials: (path) => vendorOf(path) !== undefined,
+    sdkCredentials: llmProxy.sdkCredentialPaths(vendorOf),
     tls,
     log,
   })
 
-  const { ring, keys } = openKeys({ config, database, http, log, catalog })
+  const loop = createLoop(deploymentName(config))
+  const { ring, keys } = openKeys({ config, database, http, log, catalog, loop })
   const usage = openUsage({ config, database, prices: declared.prices, log })
   const routing = createRouting(declared.routes, {
     catalog,
@@ -73,11 +76,11 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   })
   const upstream = http.external({
     allowHeaders: sendableHeaders(catalog.all()),
-    allowPrivateOrigins: privateOrigins(catalog, config),
+    allowPrivateOrigins: config.PRIVATE_UPSTREAMS,
     maxSockets: config.UPSTREAM_MAX_SOCKETS,
   })
   const relay = createRelay({
-    ...{ routing, config, upstream },
+    ...{ routing, config, upstream, loop },
     keys: ring,
     meter: usage.meter,
     cache: createResponseCache(config),
@@ -85,6 +88,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const relaying = {
     relay,
     bodyLimitBytes: config.RELAY_BODY_LIMIT_BYTES,
+    maxJsonValues: config.RELAY_MAX_JSON_VALUES,
     // Its own time-outs come first; this one is for what they do not see.
     timeoutMs: config.UPSTREAM_TOTAL_TIMEOUT_MS + 5_000,
   }
@@ -107,7 +111,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     }),
   )
   const modelList = createModelList({
-    ...{ catalog, upstream, keys: ring },
+    ...{ catalog, upstream, loop, keys: ring },
     cacheSeconds: config.MODELS_CACHE_SECONDS,
     cacheEntries: config.MODELS_CACHE_ENTRIES,
     timeoutMs: config.MODELS_TIMEOUT_MS,
@@ -134,6 +138,8 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     cleanupConcurrency: config.CLEANUP_CONCURRENCY,
     cleanupTimeoutMs: config.CLEANUP_TIMEOUT_MS,
   })
+  const localCalls = createLocalCalls(usage.meter)
+  const here = { vendors, localCalls, timeoutMs: relaying.timeoutMs }
   const answering = { ...shared, candidates: config.SEARCH_CANDIDATES }
 
   return createService({
@@ -143,13 +149,13 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     tls,
     throttle: usage.throttle,
     routes: [
-      ...llmRoutes(completion, vendors),
-      ...executeRoutes({ indexing, answering, summarizing: completion, embedding }, vendors),
-      ...tokenizeRoutes(tokenizer),
-      ...keyRoutes(keys),
+      ...llmRoutes(completion, here),
+      ...executeRoutes({ indexing, answering, summarizing: completion, embedding }, here),
+      ...tokenizeRoutes(tokenizer, localCalls),
+      ...keyRoutes(keys, usage.quotas.counter('key-checks', config.KEY_CHECKS_PER_MINUTE, 60)),
       ...usageRoutes(usage),
-      ...modelsRoutes(models, modelList),
-      ...v1Routes({ ...relaying, catalog, routing, completion, embedding, translations }),
+      ...modelsRoutes(models, modelList, loop),
+      ...v1Routes({ ...relaying, catalog, routing, completion, embedding, translations, localCalls }),
       ...passthroughRoutes(catalog, relaying),
     ],
     logger: log,

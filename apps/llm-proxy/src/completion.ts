@@ -4,6 +4,7 @@ import type { Models } from './models.ts'
 import type { ChatEvent } from './provider.ts'
 import { DEFAULT_ENCODING, encodingOf } from './tokens/encodings.ts'
 import type { Tokenizer } from './tokens/tokenizer.ts'
+import type { Used } from './usage/local-calls.ts'
 
 export interface CompletionOptions {
   models: Models
@@ -35,15 +36,16 @@ export interface WholeCompletion {
 }
 
 /**
- * Returns the completion of a conversation, not yet begun.
+ * Returns the completion of a conversation, not yet begun; `used` is told at its end, where the model is one of ours.
  * @throws Problem not_found or bad_request for the model, payload_too_large for too many tokens
  */
 export async function startCompletion(
   request: CompletionRequest,
   { models, tokenizer, maxInputTokens, maxOutputTokens }: CompletionOptions,
   signal: AbortSignal,
+  used: Used = () => undefined,
 ): Promise<Completion> {
-  const { provider, model } = models.resolve(request.model, 'chat')
+  const { provider, model, isOwn } = models.resolve(request.model, 'chat')
   const encoding = encodingOf(model) ?? DEFAULT_ENCODING
   let inputTokens = 0
   for (const message of request.messages) {
@@ -59,7 +61,15 @@ export async function startCompletion(
   const maxTokens = Math.min(request.maxTokens ?? maxOutputTokens, maxOutputTokens)
   const { messages, stream } = request
   const input = { model, messages, inputTokens, maxTokens, stream }
-  return { model, provider: provider.name, events: provider.chat(input, signal) }
+  const events = provider.chat(input, signal)
+  return { model, provider: provider.name, events: isOwn ? toldOf(events, used) : events }
+}
+
+async function* toldOf(events: AsyncIterable<ChatEvent>, used: Used): AsyncGenerator<ChatEvent> {
+  for await (const event of events) {
+    if (event.kind === 'end') used(event.usage)
+    yield event
+  }
 }
 
 /** Waits for the whole of a completion. */

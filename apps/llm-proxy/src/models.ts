@@ -1,6 +1,16 @@
 import { Problem } from '@waybill/service-kit'
 import type { Model, Provider } from './provider.ts'
 
+/** Who answers for a model. */
+export interface Answerer {
+  provider: Provider
+  model: string
+  /** The model's own; 0 when it makes no vectors. */
+  dimensions: number
+  /** Whether the model is one of this service's, and no vendor's. */
+  isOwn: boolean
+}
+
 /** The models of all providers, by name. */
 export interface Models {
   list(): readonly (Model & { provider: string })[]
@@ -8,15 +18,7 @@ export interface Models {
    * The model named `id` (the default one of its kind when undefined) and the provider behind it.
    * @throws Problem not_found, or bad_request when the model is of the other kind
    */
-  resolve(
-    id: string | undefined,
-    kind: Model['kind'],
-  ): {
-    provider: Provider
-    model: string
-    /** The model's own; 0 when it makes no vectors. */
-    dimensions: number
-  }
+  resolve(id: string | undefined, kind: Model['kind']): Answerer
 }
 
 /**
@@ -36,7 +38,7 @@ export function createModels(
       const found = known.find(({ model }) => model.id === asked)
       if (!found) {
         const other = providers.some(({ name }) => asked.startsWith(`${name}/`)) ? undefined : others(asked)
-        if (other) return { provider: other, model: asked, dimensions: 0 }
+        if (other) return { provider: other, model: asked, dimensions: 0, isOwn: false }
         throw new Problem('not_found', `There is no model ${asked}. GET /v1/models lists those there are.`, {
           extensions: { param: 'model', reason: 'model_not_found' },
         })
@@ -50,7 +52,8 @@ export function createModels(
           },
         )
       }
-      return { provider: found.provider, model: asked, dimensions: found.model.dimensions ?? 0 }
+      const { dimensions = 0 } = found.model
+      return { provider: found.provider, model: asked, dimensions, isOwn: true }
     },
   }
   // A default that is not there shall keep the service from starting, not fail its first caller.

@@ -18,10 +18,11 @@ beforeAll(async () => {
   const breaker = { failures: 2, cool_down_ms: 60_000 }
   writeFileSync(file, JSON.stringify({ routes: [{ match: { model: 'breaks' }, breaker }] }))
   const environment = { RESPONSE_CACHE: 'on', PROVIDERS_FILE: file }
-  setting = await startKeyedSetting({ openai: upstream.url }, environment)
+  setting = await startKeyedSetting({ openai: upstream.url, anthropic: upstream.url }, environment)
   for (const as of ['alice', 'bob']) {
     await setting.addKey({ provider: 'openai', key: `sk-key-of-${as}-0123456789abcdef`, as })
   }
+  await setting.addKey({ provider: 'anthropic', key: 'sk-key-of-alice-0123456789abcdef' })
 })
 afterAll(async () => {
   await setting.close()
@@ -65,6 +66,35 @@ describe('the cache of answers, switched on', () => {
     expect(await ask(body)).toEqual(['miss', 200, frames.join('')])
     expect(await ask(body)).toEqual(['hit', 200, frames.join('')])
     expect(upstream.seen.length).toBe(2)
+  })
+
+  it('keeps no stream in which the provider says that it failed', async () => {
+    const error = 'data: {"error":{"message":"overloaded","type":"server_error"}}\n\n'
+    upstream.script = stream([chunk('Hel'), error, DONE])
+    const body = asking('failed', { stream: true })
+    await ask(body)
+    expect(await ask(body)).toEqual(['miss', 200, chunk('Hel') + error + DONE])
+  })
+
+  it('answers nobody with what was told another way: what the client sent is the key', async () => {
+    const events = [
+      { type: 'message_start', message: { id: 'm', model: 'c', usage: { input_tokens: 3 } } },
+      { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hi' } },
+      { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 2 } },
+      { type: 'message_stop' },
+    ]
+    upstream.script = stream(
+      events.map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`),
+    )
+    const told: boolean[] = []
+    for (const include_usage of [false, true]) {
+      const options = { model: 'anthropic/c', stream: true, stream_options: { include_usage } }
+      const answer = await setting.send('/v1/chat/completions', asking('t', options))
+      told.push((await answer.text()).includes('"prompt_tokens":3'))
+    }
+    expect(told).toEqual([false, true])
+    expect(upstream.seen).toHaveLength(2)
   })
 
   it('does not keep errors', async () => {

@@ -50,6 +50,7 @@ test('check asks each provider in its own way, with nothing of the caller, and s
     ['/v1beta/models?pageSize=1', GOOD],
     ['/v1/key', `Bearer ${GOOD}`],
   ])
+  expect(asked.every(({ headers }) => headers.via?.includes('waybill-'))).toBe(true)
   const sent = asked.flatMap(({ headers }) => Object.keys(headers))
   expect(sent.filter((name) => /cookie|trace|request-id|baggage|user-id/.test(name))).toEqual([])
   expect(await check({ key: 'sk-bad-0123456789' })).toBe('refused')
@@ -105,7 +106,7 @@ test('an endpoint of its own is for llm.custom_urls, https, public, and nothing 
   expect((await add({ base_url: 'http://10.1.2.3:8000' })).base_url).toBe('http://10.1.2.3:8000')
 })
 
-test('a name that leads to a private address is refused when it is called', async () => {
+test('a name that leads to a private address is refused when it is called, be it that of a private provider', async () => {
   const { call, add } = newUser('agents.query llm.custom_urls')
   const { id } = await add({ base_url: 'https://localhost:9' })
   const { body } = await call('post', `/keys/${id}/check`)
@@ -113,4 +114,27 @@ test('a name that leads to a private address is refused when it is called', asyn
     status: 400,
     detail: expect.stringContaining('not a public address') as string,
   })
+  const chat = { model: 'openai/gpt-x', messages: [] }
+  expect((await call('post', '/v1/chat/completions', chat)).body).toMatchObject({
+    error: { message: expect.stringContaining('not a public address') as string },
+  })
+})
+
+test('so many checks may a user ask for in a minute, however they are asked for', async () => {
+  const { call, add } = newUser()
+  const { id } = await add({ check: true })
+  await call('post', `/keys/${id}/rotate`, { key: GOOD, check: true })
+  for (let check = 2; check < 10; check += 1) {
+    expect((await call('post', `/keys/${id}/check`)).status).toBe(200)
+  }
+  at.asked()
+  const refused = [
+    await call('post', `/keys/${id}/check`),
+    await call('post', `/keys/${id}/rotate`, { key: GOOD, check: true }),
+    await call('post', '/keys', { provider: 'openai', key: GOOD, check: true }),
+  ]
+  for (const { status, headers } of refused) expect([status, 'retry-after' in headers]).toEqual([429, true])
+  expect(at.asked()).toEqual([])
+  expect((await call('post', '/keys', { provider: 'openai', key: GOOD })).status).toBe(201)
+  expect(await newUser().add({ check: true })).toMatchObject({ provider: 'openai' })
 })

@@ -11,7 +11,7 @@ const cipher = cipherOf(`v1:${kek}`)
 const SECRET = 'sk-canary-5f2d'
 const row = newKey(cipher, alice, { secret: SECRET, baseUrl: 'https://llm.example.com' })
 
-/** What the attempt to open throws: an internal error, and in its cause why. Neither holds any of the key. */
+/** What the attempt to open throws: which key it is, and in its cause why. Neither holds any of the key. */
 function refusalOf(changed: Partial<typeof row>, by = cipher): string {
   try {
     by.open({ ...row, ...changed })
@@ -20,10 +20,12 @@ function refusalOf(changed: Partial<typeof row>, by = cipher): string {
     const all = inspect(error, { depth: 10, showHidden: true }) + JSON.stringify(error)
     expect(all).not.toMatch(/canary|sk-/)
     expect(all).not.toContain(kek)
-    expect([error.code, error.message]).toEqual([
-      'internal',
-      'The provider key cannot be opened at the moment.',
-    ])
+    expect(error).toMatchObject({
+      ...{ status: 503, headers: { 'x-should-retry': 'false' } },
+      extensions: { reason: 'provider_key_unreadable' },
+    })
+    expect(error.message).toContain(changed.id ?? row.id)
+    expect(error.message).not.toMatch(/v1|KEY_ENCRYPTION/)
     return error.cause instanceof Error ? error.cause.message : 'no cause'
   }
   return 'it opened'

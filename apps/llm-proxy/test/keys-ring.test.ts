@@ -170,13 +170,13 @@ test('a row that was copied to another user, or said to be of another provider, 
     )
   await copy('user_id', 'bob')
   await copy('provider', 'mistral')
-  const internal = { code: 'internal', message: 'The provider key cannot be opened at the moment.' }
-  await expect(ring.open(bob, 'openai', 'copy')).rejects.toMatchObject(internal)
-  await expect(ring.open(alice, 'mistral', 'copy')).rejects.toMatchObject(internal)
+  const unreadable = { code: 'unavailable', extensions: { reason: 'provider_key_unreadable' } }
+  await expect(ring.open(bob, 'openai', 'copy')).rejects.toMatchObject(unreadable)
+  await expect(ring.open(alice, 'mistral', 'copy')).rejects.toMatchObject(unreadable)
   await at.admin(`update provider_keys set base_url = 'https://thief.example.com' where user_id = 'alice'`)
   ring.forget('alice')
   const admin = { ...alice, permissions: ['*'] }
-  await expect(ring.open(admin, 'openai')).rejects.toMatchObject(internal)
+  await expect(ring.open(admin, 'openai')).rejects.toMatchObject(unreadable)
 })
 
 test('a store that gives out rows of another user is not believed', async () => {

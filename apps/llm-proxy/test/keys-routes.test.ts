@@ -127,6 +127,28 @@ test('what is wrong is named, and nothing of the body is repeated', async () => 
   expect((await call('get', '/keys')).body).toEqual({ keys: [] })
 })
 
+test('each fault is told once, and what is said of the whole only when its members are right', async () => {
+  const { call } = newUser()
+  const faultsOf = async (method: 'post' | 'patch', path: string, body: object) => {
+    const { errors } = (await call(method, path, body)).body as {
+      errors?: { path: string; message: string }[]
+    }
+    return errors?.map(({ path: at, message }) => `${at}: ${message}`)
+  }
+  const id = '00000000-0000-4000-8000-000000000000'
+  const key = [expect.stringMatching(/^key: /)]
+  expect(await faultsOf('post', '/keys', { provider: 'openai', key: '' })).toEqual(key)
+  const unknown = [': There is a member that this route does not know.']
+  expect(await faultsOf('patch', `/keys/${id}`, { nmae: 'x' })).toEqual(unknown)
+  expect(await faultsOf('patch', `/keys/${id}`, {})).toEqual([': Give `name` or `default`.'])
+})
+
+test('a key for a provider that needs none is 422, since it would never be used', async () => {
+  const refused = await newUser().call('post', '/keys', { provider: 'ollama', key: GOOD })
+  expect(refused.body).toMatchObject({ status: 422, reason: 'provider_needs_no_key' })
+  expect(refused.body).toMatchObject({ detail: 'ollama needs no key: one for it would never be used.' })
+})
+
 test('a change counts for the next call at once', async () => {
   const { name, call, add } = newUser()
   const used = async (key?: string) => {

@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { llmProxy } from '@waybill/contracts'
 import supertest from 'supertest'
 import { expect } from 'vitest'
@@ -42,12 +45,20 @@ export async function startKeysService(): Promise<KeysService> {
   await new Promise<void>((resolve) => vendor.listen(0, '127.0.0.1', resolve))
   const vendorUrl = `http://127.0.0.1:${String((vendor.address() as AddressInfo).port)}`
   const names = ['openai', 'anthropic', 'gemini', 'openrouter']
+  const folder = mkdtempSync(join(tmpdir(), 'waybill-keys-'))
+  const withoutKey = join(folder, 'providers.json')
+  const ollama = { name: 'ollama', protocol: 'openai', base_url: vendorUrl, private: true, needs_key: false }
+  // Vouched for as a provider, and for nothing else.
+  const inner = { name: 'inner', protocol: 'openai', base_url: 'https://localhost:9', private: true }
+  writeFileSync(withoutKey, JSON.stringify({ providers: [ollama, inner] }))
   const setting = await startSetting({
     PROVIDER_URLS: [...names.map((name) => `${name}=${vendorUrl}`), 'mistral=http://127.0.0.1:9'].join(','),
+    PROVIDERS_FILE: withoutKey,
     PRIVATE_UPSTREAMS: 'http://10.1.2.3:8000',
     KEYS_PER_USER_MAX: '4',
     KEY_CHECK_TIMEOUT_MS: '1500',
   })
+  rmSync(folder, { recursive: true })
   let users = 0
   return {
     setting,

@@ -33,7 +33,7 @@ class Clock {
 }
 
 const reserve = async (limits: Limits, who: string | UserPrincipal, tokens = 1) =>
-  limits.reserve(typeof who === 'string' ? userOf(who) : who, tokens)
+  limits.reserve(typeof who === 'string' ? userOf(who) : who, { calls: 1, tokens })
 
 /** What a refused reservation was refused with. */
 async function refusalOf(limits: Limits, who: string | UserPrincipal, tokens = 1): Promise<Problem> {
@@ -233,6 +233,23 @@ function theSameLimits(storeAt: (now: () => number) => LimitStore): void {
     expect(refused.headers).toMatchObject({ 'Retry-After': '1', 'retry-after-ms': '1000' })
     admitted[0]?.end(1)
     await reserve(limits, user)
+  })
+
+  test('tokens of a call that has its place take no other, and leave it where it is', async () => {
+    const user = somebody()
+    const limits = open({
+      LLM_CONCURRENT_REQUESTS: all(1),
+      LLM_REQUESTS_PER_MINUTE: all(3),
+      LLM_TOKENS_PER_MINUTE: all(10),
+    })
+    await reserve(limits, user, 0)
+    const more = async (tokens: number) => limits.reserve(userOf(user), { calls: 0, tokens })
+    const tokens = await more(8)
+    expect(tokens.headers['x-waybill-ratelimit-remaining-requests']).toBe('2')
+    await expect(more(3)).rejects.toMatchObject({ extensions: { reason: 'tokens_per_minute' } })
+    tokens.end(1)
+    await more(9)
+    expect(await reasonOf(limits, user, 0)).toBe('concurrent_requests')
   })
 }
 

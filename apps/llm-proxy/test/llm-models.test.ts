@@ -69,6 +69,8 @@ describe('GET /v1/models', () => {
       '/mistral/v1/models',
       '/openai/v1/models',
     ])
+    const vias = [...asked.values()].map(({ via }) => via)
+    expect(vias).toEqual(vias.map(() => expect.stringMatching(/^1\.1 waybill-[0-9a-f]{12}$/) as string))
     expect(asked.get('/openai/v1/models')!.authorization).toBe('Bearer sk-of-alice-for-openai-1234')
     expect(asked.get('/anthropic/v1/models?limit=1000')).toMatchObject({
       'x-api-key': 'sk-of-alice-for-anthropic-1234',
@@ -83,6 +85,17 @@ describe('GET /v1/models', () => {
     expect(await idsOf('bob')).toEqual([...LOCAL, 'openai/gpt-of-bob'])
     expect(upstream.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer sk-of-bob-1234567890'])
     expect(await idsOf('carol')).toEqual(LOCAL)
+  })
+
+  it('is 508 where the address of a provider leads back here', async () => {
+    await setting.addKey({ provider: 'openai', key: 'sk-of-dave-1234567890', as: 'dave' })
+    await idsOf('dave')
+    const { via } = upstream.seen.at(-1)!.headers
+    const answer = await fetch(`${setting.url}/v1/models`, {
+      headers: { Authorization: `Bearer ${await setting.tokenOf('alice')}`, Via: via! },
+    })
+    expect(answer.status).toBe(508)
+    expect(await answer.json()).toMatchObject({ error: { code: 'loop_detected' } })
   })
 
   it('finds one by its id, whose slash may be encoded', async () => {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { chunk, DONE, json, stream } from './fixtures/scripted-upstream.ts'
 import { PROVIDER_KEY, startLlmSetting } from './llm-setting.ts'
 import type { LlmSetting } from './llm-setting.ts'
@@ -57,7 +57,7 @@ describe('/llm with a model of a vendor', () => {
   it.each([
     ['mistral/m', '/v1/chat/completions', 'authorization'],
     ['openrouter/meta/llama', '/v1/chat/completions', 'authorization'],
-    ['gemini/g', '/v1beta/openai/chat/completions', 'x-goog-api-key'],
+    ['gemini/g', '/v1beta/openai/chat/completions', 'authorization'],
   ])('asks %s where that provider speaks the protocol', async (model, url, header) => {
     setting.upstream.script = json(completion('ok'))
     expect((await ask({ model, max_tokens: 7 })).response.status).toBe(200)
@@ -101,6 +101,21 @@ describe('/llm with a model of a vendor', () => {
     })
     expect(sent().body).toMatchObject({ stream: true, stream_options: { include_usage: true } })
   })
+
+  it.each(['end', 'hang'] as const)(
+    'writes a stream that came to its end mark down as answered, should the provider then %s',
+    async (then) => {
+      setting.upstream.script = stream([chunk('Hello'), last, DONE], { then })
+      await ask({ model: `openai/then-${then}`, stream: true })
+      const headers = { Authorization: `Bearer ${await setting.tokenOf('alice')}` }
+      const rowOf = async () => {
+        const report = await fetch(`${setting.url}/usage?by=model`, { headers })
+        const { items } = (await report.json()) as { items: Record<string, unknown>[] } // what the contract says
+        return items.find(({ model }) => model === `then-${then}`)
+      }
+      expect(await vi.waitUntil(rowOf)).toMatchObject({ requests: 1, aborted: 0, failures: 0 })
+    },
+  )
 
   it('sends the head of a stream as soon as the provider has begun', async () => {
     setting.upstream.script = stream([': wait\n\n'], { then: 'hang' })

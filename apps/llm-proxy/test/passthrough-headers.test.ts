@@ -1,5 +1,6 @@
 import { get } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deploymentName } from '../src/relay/loop.ts'
 import { json } from './fixtures/scripted-upstream.ts'
 import { CALLERS_TOKEN, PROVIDER_KEY, errorOf, startRelaySetting } from './relay-setting.ts'
 import type { RelaySetting } from './relay-setting.ts'
@@ -128,6 +129,8 @@ describe('an answer', () => {
     })
     expect(Object.fromEntries(answer.headers)).toEqual({
       ...wanted,
+      // A page among a provider's files must not run here.
+      'content-security-policy': "sandbox; default-src 'none'",
       'content-type': 'application/json',
       'content-length': '2',
       'cache-control': 'private, no-store',
@@ -153,6 +156,21 @@ describe('a request that comes back', () => {
       expect(setting.upstream.seen).toHaveLength(before)
     },
   )
+
+  it('is told by this deployment’s name alone: another one may stand in front, and is told on', async () => {
+    setting.upstream.script = json('{}')
+    const via = '1.1 gate.internal, 1.1 waybill-other'
+    const answer = await setting.send('/openai/v1/chat/completions', '{"model":"m"}', { headers: { via } })
+    expect(answer.status).toBe(200)
+    expect(setting.upstream.seen.at(-1)!.headers.via).toBe('1.1 waybill-other, 1.1 waybill-llm-proxy')
+  })
+
+  it('belongs to the deployment that is named, or else to its issuer', () => {
+    const nameOf = (VIA_NAME: string, AUTH_ISSUER: string) => deploymentName({ VIA_NAME, AUTH_ISSUER })
+    expect(nameOf('berlin', 'https://a')).toBe('berlin')
+    expect(nameOf('', 'https://a')).toBe(nameOf('', 'https://a'))
+    expect(nameOf('', 'https://a')).not.toBe(nameOf('', 'https://b'))
+  })
 })
 
 it('below the path where Gemini speaks OpenAI’s protocol, errors are in that shape too', async () => {

@@ -37,6 +37,8 @@ describe("OpenAI's protocol", () => {
     ['/v1/completions', 'text_completion'],
     ['/v1/embeddings', 'embeddings'],
     [RESPONSES, 'chat'],
+    ['/v1/Chat/Completions', 'chat'],
+    ['/v1/chat/completions/', 'chat'],
     ['/v1/responses/resp_1', 'other'],
     ['/v1/files', 'other'],
   ])('knows what %s asks for: %s', (path, operation) => {
@@ -91,7 +93,10 @@ describe("OpenAI's protocol", () => {
     ['failed', { status: 'failed', error: { code: 'server_error', message: 'x' } }, ['failed']],
   ])('reads the events of a response that is %s', (end, more, finishReasons) => {
     const response = { object: 'response', id: 'resp_1', model: 'gpt-x' }
-    const usage = { input_tokens: 7, output_tokens: 4, input_tokens_details: { cached_tokens: 1 } }
+    const usage = {
+      ...{ input_tokens: 7, output_tokens: 4, input_tokens_details: { cached_tokens: 1 } },
+      output_tokens_details: { reasoning_tokens: 3 },
+    }
     const frames: [string, object][] = [
       [
         'response.created',
@@ -107,14 +112,25 @@ describe("OpenAI's protocol", () => {
       id: 'resp_1',
       model: 'gpt-x',
       finishReasons,
-      usage: { inputTokens: 7, outputTokens: 4, cachedInputTokens: 1 },
+      usage: { inputTokens: 7, outputTokens: 4, cachedInputTokens: 1, reasoningTokens: 3 },
       ended: true,
+      failed: end === 'failed' ? true : undefined,
     })
   })
 
   it('takes an error of the provider for the end of the stream', () => {
-    expect(observe(CHAT, [chunk({ content: 'a' }), { error: { message: 'x' } }]).ended).toBe(true)
-    expect(observe(RESPONSES, [['error', { type: 'error', code: 'c', message: 'm' }]]).ended).toBe(true)
+    const failed = { ended: true, failed: true }
+    expect(observe(CHAT, [chunk({ content: 'a' }), { error: { message: 'x' } }])).toMatchObject(failed)
+    expect(observe(RESPONSES, [['error', { type: 'error', code: 'c', message: 'm' }]])).toMatchObject(failed)
+    expect(openAiProtocol.readAnswer({ error: { message: 'x' } }).failed).toBe(true)
+  })
+
+  it('keeps one reason of each choice, of sixteen choices at most', () => {
+    const ends = Array.from({ length: 40 }, (_, index) => ({ index, finish_reason: `of ${index}` }))
+    const frames = [...ends, ...ends].map((choice) => ({ ...chunk({}), choices: [choice] }))
+    const sixteen = ends.slice(0, 16).map(({ finish_reason }) => finish_reason)
+    expect(observe(CHAT, frames).finishReasons).toEqual(sixteen)
+    expect(openAiProtocol.readAnswer({ choices: ends }).finishReasons).toEqual(sixteen)
   })
 
   it('passes over what it cannot read', () => {

@@ -42,6 +42,7 @@ describe("Anthropic's protocol", () => {
 
   it.each([
     [MESSAGES, 'chat'],
+    ['/V1/Messages/', 'chat'],
     ['/v1/messages/count_tokens', 'other'],
     ['/v1/messages/batches', 'other'],
     ['/v1/complete', 'text_completion'],
@@ -54,7 +55,7 @@ describe("Anthropic's protocol", () => {
       id: 'msg_1',
       model: 'claude-x',
       finishReasons: [],
-      usage: { inputTokens: 123, outputTokens: 1, cachedInputTokens: 20 },
+      usage: { inputTokens: 123, outputTokens: 1, cachedInputTokens: 20, cacheWriteTokens: 100 },
       ended: false,
     })
     expect(anthropicProtocol.readAnswer({ type: 'message', usage }).usage?.inputTokens).toBe(123)
@@ -89,7 +90,8 @@ describe("Anthropic's protocol", () => {
       observe(anthropicProtocol, MESSAGES, [start, ...frames]).ended
     expect(ended(delta(5))).toBe(false)
     expect(ended(delta(5), stop)).toBe(true)
-    expect(ended(named({ type: 'error', error: { type: 'overloaded_error', message: 'x' } }))).toBe(true)
+    const error = named({ type: 'error', error: { type: 'overloaded_error', message: 'x' } })
+    expect(observe(anthropicProtocol, MESSAGES, [start, error])).toMatchObject({ ended: true, failed: true })
   })
 
   it('names the event of its error frame, without which the SDK passes it over', () => {
@@ -121,6 +123,8 @@ describe("Gemini's protocol", () => {
   it.each([
     ['/v1beta/models/gemini-x:generateContent', 'generate_content', 'gemini-x', false],
     [STREAM, 'generate_content', 'gemini-x', true],
+    ['/v1beta/Models/gemini-x:GENERATECONTENT/', 'generate_content', 'gemini-x', false],
+    ['/v1beta/models/openai/x:streamGenerateContent', 'generate_content', 'openai/x', true],
     ['/v1beta/tunedModels/mine:generateContent', 'generate_content', 'tunedModels/mine', false],
     ['/v1beta/models/e:embedContent', 'embeddings', 'e', false],
     ['/v1beta/models/e:batchEmbedContents', 'embeddings', 'e', false],
@@ -141,7 +145,7 @@ describe("Gemini's protocol", () => {
       id: 'r1',
       model: 'gemini-x-001',
       finishReasons: ['STOP'],
-      usage: { inputTokens: 15, outputTokens: 36, cachedInputTokens: 4 },
+      usage: { inputTokens: 15, outputTokens: 36, cachedInputTokens: 4, reasoningTokens: 30 },
       ended: true,
     })
   })
@@ -152,7 +156,7 @@ describe("Gemini's protocol", () => {
       id: 'r1',
       model: 'gemini-x-001',
       finishReasons: ['MAX_TOKENS'],
-      usage: { inputTokens: 15, outputTokens: 36, cachedInputTokens: 4 },
+      usage: { inputTokens: 15, outputTokens: 36, cachedInputTokens: 4, reasoningTokens: 30 },
     })
   })
 
@@ -161,9 +165,24 @@ describe("Gemini's protocol", () => {
       true,
     )
     expect(
-      observe(geminiProtocol, STREAM, [['', { error: { code: 503, message: 'x', status: 'UNAVAILABLE' } }]])
-        .ended,
-    ).toBe(true)
+      observe(geminiProtocol, STREAM, [['', { error: { code: 503, message: 'x', status: 'UNAVAILABLE' } }]]),
+    ).toMatchObject({ ended: true, failed: true })
+  })
+
+  it('ends when each of its candidates has', () => {
+    const of = (index: number, finishReason?: string) => part('a', { index, finishReason })
+    const frames = [of(0), of(1), of(0, 'STOP')]
+    expect(observe(geminiProtocol, STREAM, frames).ended).toBe(false)
+    expect(observe(geminiProtocol, STREAM, [...frames, of(1, 'MAX_TOKENS')])).toMatchObject({
+      ended: true,
+      finishReasons: ['STOP', 'MAX_TOKENS'],
+    })
+  })
+
+  it("has Google's header for its key, but OpenAI's below /openai/", () => {
+    const at = (path: string) => geminiProtocol.credential('k', path)
+    expect(at(STREAM)).toEqual({ 'x-goog-api-key': 'k' })
+    expect(at('/v1beta/openai/chat/completions')).toEqual({ authorization: 'Bearer k' })
   })
 
   it("speaks OpenAI's protocol below /openai/", () => {

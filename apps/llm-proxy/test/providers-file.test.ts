@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { ConfigError } from '@waybill/service-kit'
 import { afterAll, describe, expect, test } from 'vitest'
 import { createCatalog } from '../src/providers/catalog.ts'
+import { isOpen } from '../src/providers/open-paths.ts'
 import { readProvidersFile } from '../src/providers/providers-file.ts'
 import { createRouting } from '../src/routing/create-routing.ts'
 
@@ -76,6 +77,29 @@ describe('a file of providers', () => {
       ...[undefined, undefined, '/v1beta/openai'],
     ])
     expect(catalog.find('a')?.includeUsage).toBe(false)
+  })
+
+  test('opens to users what models are asked by, where a server is private or takes no key, unless it says what', () => {
+    const { catalog } = read({
+      providers: [
+        vllm,
+        { ...azure, name: 'keyless', needs_key: false },
+        { ...vllm, name: 'claude', protocol: 'anthropic' },
+        { ...vllm, name: 'all', paths: ['/'] },
+        { ...vllm, name: 'some', paths: ['/v1/chat', '/api/chat'] },
+        azure,
+      ],
+    })
+    const openOf = (name: string, ...paths: string[]) =>
+      paths.filter((path) => isOpen(path, catalog.find(name)!))
+    const PATHS = ['/v1/chat/completions', '/v1/models/a/b', '/v1/messages', '/api/chat']
+    const CLOSED = ['/api/delete', '/metrics', '/v1/load_lora_adapter', '/v1/modelsx', '/v1', '/V1/MODELS']
+    expect(openOf('vllm', ...PATHS, ...CLOSED)).toEqual(PATHS.slice(0, 3))
+    expect(openOf('keyless', ...PATHS, ...CLOSED)).toEqual(PATHS.slice(0, 3))
+    expect(openOf('claude', ...PATHS, ...CLOSED)).toEqual(['/v1/models/a/b', '/v1/messages'])
+    expect(openOf('some', ...PATHS, ...CLOSED)).toEqual(['/v1/chat/completions', '/api/chat'])
+    for (const name of ['all', 'azure']) expect(openOf(name, ...PATHS, ...CLOSED)).toHaveLength(10)
+    expect(faultsOf(provider({ paths: ['v1'] }))).toEqual([expect.stringContaining('providers.0.paths.0')])
   })
 
   test('that is not there, or no JSON, stops the start without quoting it', () => {

@@ -52,6 +52,16 @@ describe('a body that is refused before anything is sent or reserved', () => {
     expect([setting.upstream.seen.length, setting.metered.length]).toEqual(before)
   })
 
+  it.each(['/openai/v1/Chat/Completions/', '/openai/v1/chat/completion%73'])(
+    'whatever the spelling of a path on which a model is asked: %s',
+    async (path) => {
+      const steering = '{"model":"a","api_base":"http://169.254.169.254"}'
+      expect((await setting.send(path, steering)).status).toBe(400)
+      const plain = await setting.send(path, steering, { headers: { 'Content-Type': 'text/plain' } })
+      expect(plain.status).toBe(415)
+    },
+  )
+
   it('more bytes than the limit, of no length that is told before', async () => {
     for (const path of [CHAT, '/openai/v1/files']) {
       const init =

@@ -1,6 +1,10 @@
+import { once } from 'node:events'
+import { PassThrough } from 'node:stream'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { pump } from '../src/relay/pump.ts'
+import { CapturedAnswer } from '../src/vendors/captured-answer.ts'
 import { chunk, DONE, head, json, stream } from './fixtures/scripted-upstream.ts'
 import type { ScriptedUpstream } from './fixtures/scripted-upstream.ts'
 import { CALLERS_TOKEN, errorOf, startRelaySetting } from './relay-setting.ts'
@@ -121,6 +125,12 @@ describe('a whole answer', () => {
       502,
       'upstream_failed',
     ],
+    [
+      'a status that there is not',
+      (res) => void res.socket!.write('HTTP/1.1 099 Odd\r\nContent-Type: application/json\r\n\r\n{'),
+      502,
+      'upstream_failed',
+    ],
     ['what is no HTTP', (res) => void res.socket!.end('SSH-2.0-OpenSSH\r\n\r\n'), 502, 'upstream_failed'],
     [
       'a redirect',
@@ -162,6 +172,26 @@ describe('a whole answer', () => {
   })
 })
 
+it('an answer that is not taken to anybody does not keep its connection', async () => {
+  setting.upstream.script = (res) =>
+    void res.socket!.write('HTTP/1.1 099 Odd\r\nContent-Type: application/json\r\n\r\n{')
+  const arrived = setting.upstream.nextRequest()
+  const answer = await setting.send(CHAT, WHOLE)
+  expect(answer.status).toBe(502)
+  await (
+    await arrived
+  ).aborted
+})
+
+it('an answer that broke before anybody read it is not waited for', async () => {
+  const body = new PassThrough()
+  body.destroy()
+  await once(body, 'close')
+  const patience = { idleMs: 60_000, deadline: Date.now() + 60_000, name: 'openai' }
+  const told = await pump(body, new CapturedAnswer(), { ...patience, pass: (bytes) => bytes })
+  expect(told?.code).toBe('upstream_failed')
+}, 5_000)
+
 it('a provider that nobody listens for is 502, and says nothing of where it is', async () => {
   const gone = await startRelaySetting({ PROVIDER_URLS: 'openai=http://127.0.0.1:9' })
   const answer = await gone.send(CHAT, WHOLE)
@@ -197,5 +227,20 @@ describe('an answer in an encoding that was not asked for', () => {
     expect((await setting.send(CHAT, WHOLE)).status).toBe(502)
     setting.upstream.script = json('{"plain":1}', { headers: { 'Content-Encoding': 'rot13' } })
     expect((await setting.send(CHAT, WHOLE)).status).toBe(502)
+  })
+
+  it('is not taken off more than twice: a header can name thousands', async () => {
+    for (const [times, status] of [
+      [2, 200],
+      [3, 502],
+    ] as const) {
+      const body = Array.from({ length: times }).reduce<Buffer>((bytes) => gzipSync(bytes), Buffer.from('{}'))
+      const encoding = Array.from({ length: times }, () => 'gzip').join(', ')
+      setting.upstream.script = (res) =>
+        void res
+          .writeHead(200, { 'Content-Type': 'application/json', 'Content-Encoding': encoding })
+          .end(body)
+      expect((await setting.send(CHAT, WHOLE)).status).toBe(status)
+    }
   })
 })

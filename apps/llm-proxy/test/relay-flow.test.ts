@@ -41,6 +41,17 @@ it('each event comes as soon as it is there, the head before the first of them',
   leaving.abort()
 })
 
+it('a 429 is not held back to be looked into where nothing is tried again', async () => {
+  setting.upstream.script = (res) =>
+    void res.writeHead(429, { 'Content-Type': 'application/json' }).write('{"error":')
+  const asked = performance.now()
+  const leaving = new AbortController()
+  const answer = await setting.send(PATH, '{"model":"m"}', { signal: leaving.signal })
+  expect(answer.status).toBe(429)
+  expect(performance.now() - asked).toBeLessThan(900)
+  leaving.abort()
+})
+
 it('a reader that is slow holds the provider back: what waits here is bounded, and nothing is lost', async () => {
   const piece = chunk('x'.repeat(64 * 1024))
   const total = 1_500

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chunk, DONE, json, stream } from './fixtures/scripted-upstream.ts'
-import { startRelaySetting } from './relay-setting.ts'
+import { errorOf, startRelaySetting } from './relay-setting.ts'
 import type { RelaySetting } from './relay-setting.ts'
 
 const FILE = {
+  providers: [{ name: 'inner', protocol: 'openai', base_url: 'http://127.0.0.1:9', private: true }],
   routes: [
     {
       name: 'fast',
@@ -36,6 +37,21 @@ afterAll(async () => {
 })
 
 const PATH = '/openai/v1/chat/completions'
+
+describe('a private provider', () => {
+  it.each([
+    ['POST', '/inner/v1/chat/completions', 502],
+    ['POST', '/inner/v1/load_lora_adapter', 403],
+    ['POST', '/v1/load_lora_adapter', 403],
+    ['DELETE', '/inner/api/delete', 403],
+    ['GET', '/inner/metrics', 403],
+  ])('is asked what models are asked, and not how it is run: %s %s', async (method, path, status) => {
+    const body = method === 'GET' ? null : '{"model":"inner/m","messages":[]}'
+    const answer = await setting.send(path, body, { method })
+    expect(answer.status).toBe(status)
+    if (status === 403) expect((await errorOf(answer)).message).toContain('inner')
+  })
+})
 
 describe('attempts', () => {
   it('are repeated, then made elsewhere with that provider’s model and key; the last answer is the answer', async () => {

@@ -9,17 +9,19 @@ import type { KeyRing } from '../src/keys/open-key.ts'
 import { createLocalProvider } from '../src/local/provider.ts'
 import { createModels } from '../src/models.ts'
 import { protocolsEnv } from '../src/protocols/config.ts'
-import { createCatalog, privateOrigins } from '../src/providers/catalog.ts'
+import { createCatalog } from '../src/providers/catalog.ts'
 import { providersEnv } from '../src/providers/config.ts'
 import { readProvidersFile } from '../src/providers/providers-file.ts'
 import { relayEnv } from '../src/relay/config.ts'
 import { sendableHeaders } from '../src/relay/header-policy.ts'
+import { createLoop } from '../src/relay/loop.ts'
 import { createRelay } from '../src/relay/relay.ts'
 import { passthroughRoutes } from '../src/routes/passthrough.ts'
 import { v1Routes } from '../src/routes/v1.ts'
 import { createRouting } from '../src/routing/create-routing.ts'
 import { createTokenizer } from '../src/tokens/tokenizer.ts'
-import type { CallOutcome, MeteredCall } from '../src/usage/meter.ts'
+import { createLocalCalls } from '../src/usage/local-calls.ts'
+import type { CallOutcome, Meter, MeteredCall } from '../src/usage/meter.ts'
 import { startScriptedUpstream } from './fixtures/scripted-upstream.ts'
 import type { ScriptedUpstream } from './fixtures/scripted-upstream.ts'
 
@@ -46,6 +48,10 @@ export interface RelaySetting {
   metered: Metered[]
   /** Everything that was logged so far. */
   logged(): string
+  /** How many places are held by requests whose body was large. */
+  places(): number
+  /** Whether such requests find none. */
+  fill(isFull: boolean): void
   /** A request with alice's token; `body` is sent as it stands. */
   send(path: string, body?: RequestInit['body'], init?: RequestInit): Promise<Response>
   close(): Promise<void>
@@ -84,6 +90,8 @@ export async function startRelaySetting(
   const catalog = createCatalog(config, file)
   const routing = createRouting(file.routes, { catalog })
   const metered: Metered[] = []
+  let places = 0
+  let full = false
   const keys: Pick<KeyRing, 'open'> = {
     open(_principal, provider, key = 'default') {
       if (withoutKey.includes(provider))
@@ -91,18 +99,28 @@ export async function startRelaySetting(
       return Promise.resolve({ id: `${provider}-${key}`, name: key, secret: new Secret(PROVIDER_KEY) })
     },
   }
+  const metering: Meter = {
+    enter: () => {
+      if (full) return Promise.reject(new Problem('rate_limited', 'All places are taken.'))
+      places += 1
+      return Promise.resolve({ leave: () => void (places -= 1) })
+    },
+    begin: (call) => Promise.resolve(meter(call, metered)),
+  }
+  const localCalls = createLocalCalls(metering)
   const relay = createRelay({
-    ...{ keys, routing, config },
+    ...{ keys, routing, config, loop: createLoop('llm-proxy') },
     cache: createResponseCache(config),
-    meter: { begin: (call) => Promise.resolve(meter(call, metered)) },
+    meter: metering,
     upstream: http.external({
       allowHeaders: sendableHeaders(catalog.all()),
-      allowPrivateOrigins: privateOrigins(catalog, config),
+      allowPrivateOrigins: config.PRIVATE_UPSTREAMS,
     }),
   })
   const relaying = {
     relay,
     bodyLimitBytes: config.RELAY_BODY_LIMIT_BYTES,
+    maxJsonValues: config.RELAY_MAX_JSON_VALUES,
     timeoutMs: config.UPSTREAM_TOTAL_TIMEOUT_MS + 5_000,
   }
   const tokenizer = createTokenizer()
@@ -127,7 +145,15 @@ export async function startRelaySetting(
         headers.authorization === `Bearer ${CALLERS_TOKEN}` ? { principal: ALICE } : undefined,
     },
     routes: [
-      ...v1Routes({ ...relaying, catalog, routing, completion: local, embedding: local, translations: {} }),
+      ...v1Routes({
+        ...relaying,
+        catalog,
+        routing,
+        completion: local,
+        embedding: local,
+        translations: {},
+        localCalls,
+      }),
       ...passthroughRoutes(catalog, relaying),
     ],
     closing: [() => http.close()],
@@ -137,6 +163,8 @@ export async function startRelaySetting(
   return {
     ...{ url, upstream, metered },
     logged: () => logged,
+    places: () => places,
+    fill: (isFull) => void (full = isFull),
     send: (path, body, { headers, ...init } = {}) =>
       fetch(url + path, {
         method: body === undefined ? 'GET' : 'POST',

@@ -96,6 +96,16 @@ describe('the usage of a stream', () => {
     expect((await ask('/openai/v1/completions', body)).seen).toBe(expected)
   })
 
+  it.each([
+    ['/openai/v1/batches', true],
+    ['/anthropic/v1/messages/count_tokens', false],
+    ['/openai/v1/chat/completions', false],
+  ])('cannot be counted at every path: %s, %s', async (path, unmetered) => {
+    setting.upstream.script = json('{}')
+    await ask(path, '{"model":"m"}')
+    expect(setting.metered.at(-1)!.call.unmetered).toBe(unmetered)
+  })
+
   it('is read where Gemini streams one JSON list', async () => {
     const list =
       '[{"candidates":[{"finishReason":"STOP"}],\n"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4}}\n]'

@@ -230,6 +230,16 @@ describe('a circuit that is open', () => {
     return setting
   }
 
+  test('was not opened by those whose own time was up, which no other place is tried in', async () => {
+    const { attempts } = routingOf([
+      everything({ breaker: { ...breaker, failures: 1 }, fallbacks: [{ provider: 'mistral' }] }),
+    ])
+    const hasty = attempts()
+    await next(hasty)
+    expect(hasty.failed({ kind: 'late' })).toBe(false)
+    expect(await next(attempts())).toBe('openai')
+  })
+
   test('is 503 with Retry-After when there is nowhere else to go', async () => {
     const { attempts, pass } = await broken({})
     pass(1_200)

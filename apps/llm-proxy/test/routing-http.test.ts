@@ -180,6 +180,12 @@ describe('a circuit breaker', () => {
 
   it('opens, is 503 with Retry-After without asking anybody, and lets one probe through', async () => {
     vi.useFakeTimers({ toFake: ['performance'] })
+    first.script = () => undefined
+    const headers = { 'X-Request-Timeout-Ms': '400' }
+    for (const _ of [1, 2])
+      expect((await setting.send(CHAT, asking('breaks-1'), { headers })).status).toBe(504)
+    first.seen.length = 0
+
     first.script = failing(500).script
     for (const _ of [1, 2]) expect((await setting.send(CHAT, asking('breaks-1'))).status).toBe(500)
     const open = await setting.send(CHAT, asking('breaks-1'))

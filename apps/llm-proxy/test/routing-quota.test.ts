@@ -43,6 +43,19 @@ describe('a 429 is looked into without losing a byte', () => {
     await expect(text((await reading).body)).rejects.toThrow()
   })
 
+  test('a reader that gives up a body that does not come ends the connection at once', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const given = new PassThrough()
+      const reading = readQuota(given)
+      await vi.advanceTimersByTimeAsync(1_000)
+      ;(await reading).body.destroy()
+      expect(given.destroyed).toBe(true)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
   test('a reader that gives up ends the connection', async () => {
     const given = new PassThrough()
     given.write('x'.repeat(70_000))

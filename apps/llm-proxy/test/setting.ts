@@ -45,6 +45,9 @@ export async function startSetting(
     DATABASE_MIGRATION_URL: postgres.migrationUrl,
     PROVIDER_KEY_ENCRYPTION_KEYS: `v1:${randomBytes(32).toString('base64')}`,
     CLIENT_RETRIES: '0',
+    LLM_REQUESTS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
+    LLM_TOKENS_PER_MINUTE: 'free=100000000,standard=100000000,premium=100000000',
+    LLM_CONCURRENT_REQUESTS: 'free=1000,standard=1000,premium=1000',
     ...environment,
   })
   let logged = ''

@@ -64,7 +64,7 @@ describe('a budget is kept exactly', () => {
     expect(runs).toHaveLength(allowed)
     expect(reasons).toEqual(['budget_exceeded'])
     // What was not used is there for others.
-    for (const run of runs) run.end({ ...answered(0, 0), result: 'failed', usage: undefined })
+    for (const run of runs) run.end({ ...answered(0, 0), result: 'failed', usage: undefined, unused: true })
     expect((await crowd(usage, callOf(user), 50)).runs).toHaveLength(allowed)
   })
 
@@ -171,6 +171,42 @@ describe('models without a price', () => {
     await use(usage, callOf(user), 400, 0)
     expect((await refusalOf(usage, callOf(user, unpriced))).extensions.reason).toBe('budget_exceeded')
   })
+})
+
+describe('calls whose cost is not counted', () => {
+  const batch = { operation: 'other', model: '', estimatedTokens: 0, unmetered: true } as const
+
+  test.each([
+    ['of money', { money: { amount: '5', currency: 'USD' } }],
+    ['of tokens', { tokens: 100 }],
+  ])('are refused to who has a budget %s, and to nobody else', async (_, budget) => {
+    const usage = setting.open({}, new Clock().now)
+    const [free, bound] = [somebody(), somebody()]
+    await set(usage, bound, budget)
+    await usage.meter.begin(callOf(free, batch))
+    expect(await refusalOf(usage, callOf(bound, batch))).toMatchObject({
+      status: 403,
+      extensions: { reason: 'call_not_metered' },
+    })
+    // What asks for nothing to be made may be asked.
+    await usage.meter.begin(callOf(bound, { ...batch, unmetered: false }))
+  })
+
+  test('are let through where that is configured', async () => {
+    const usage = setting.open({ BUDGET_UNMETERED_CALLS: 'allow' }, new Clock().now)
+    const user = somebody()
+    await set(usage, user, { money: { amount: '5', currency: 'USD' } })
+    await usage.meter.begin(callOf(user, batch))
+  })
+})
+
+test('a budget must have left all that a call may use, whatever is reserved of the minute', async () => {
+  const usage = setting.open({ LLM_TOKENS_PER_MINUTE: 'free=100' }, new Clock().now)
+  const user = somebody()
+  const call = callOf(user, { estimatedTokens: 64_000, reservedTokens: 60 })
+  await use(usage, call, 5, 5)
+  await set(usage, user, { tokens: 63_999 })
+  expect((await refusalOf(usage, call)).extensions.reason).toBe('budget_exceeded')
 })
 
 describe('days and months are those of UTC', () => {
@@ -284,6 +320,7 @@ test('a budget that is set while the one before is being read counts from the ne
     alerts: { check: () => undefined, settled: () => Promise.resolve() },
     refreshMs: 30_000,
     refuseUnpriced: true,
+    refuseUnmetered: true,
     now: () => NOON,
     log: createLogger({ service: 'test', level: 'silent' }),
   })
@@ -298,6 +335,6 @@ test('a budget that is set while the one before is being read counts from the ne
   await new Promise((resolve) => setImmediate(resolve))
   reads[1]?.resolve(readTokens(5))
   await ready
-  const claim = { tokens: 10, cost: () => undefined, model: 'm', free: false }
+  const claim = { tokens: 10, cost: () => undefined, model: 'm', free: false, unmetered: false }
   expect(() => budgets.reserve('hasty', claim)).toThrow('is 5 tokens a day')
 })

@@ -101,8 +101,8 @@ describe('a call is written down as one row', () => {
     })
   })
 
-  test('of a call that nobody answered: nothing was used', async () => {
-    const row = await rowOf('failed', { ...nobody, result: 'failed' })
+  test.each(['failed', 'aborted'] as const)('of one that %s unsent: nothing was used', async (result) => {
+    const row = await rowOf(`unsent-${result}`, { ...nobody, result, unused: true })
     expect(row).toMatchObject({
       provider: 'openai',
       model: 'gpt-test',
@@ -110,6 +110,11 @@ describe('a call is written down as one row', () => {
       output_tokens: 0,
       estimated: false,
     })
+  })
+
+  test('of one that was sent and failed: what the provider had to read for it', async () => {
+    const row = await rowOf('lost', { ...nobody, result: 'failed' })
+    expect(row).toMatchObject({ input_tokens: 4, output_tokens: 0, estimated: true })
   })
 
   test('of one from our own cache: nothing was used', async () => {
@@ -170,6 +175,25 @@ describe('a refusal', () => {
     await ledger.flush()
     expect(await rowsOf('polite')).toHaveLength(2)
   })
+})
+
+test('a place that is taken before the call is read counts once, and its tokens later', async () => {
+  const { meter } = setting.open({ LLM_CONCURRENT_REQUESTS: 'free=1', LLM_REQUESTS_PER_MINUTE: 'free=2' })
+  const principal = userOf('early')
+  const place = await meter.enter(principal)
+  await expect(meter.enter(principal)).rejects.toMatchObject({
+    extensions: { reason: 'concurrent_requests' },
+  })
+  const run = await meter.begin(callOf('early', { hasEntered: true }))
+  expect(run.headers['x-waybill-ratelimit-remaining-requests']).toBe('1')
+  run.end(answered(1, 1))
+  await expect(meter.begin(callOf('early'))).rejects.toMatchObject({
+    extensions: { reason: 'concurrent_requests' },
+  })
+  place.leave()
+  place.leave()
+  const next = await meter.begin(callOf('early'))
+  expect(next.headers['x-waybill-ratelimit-remaining-requests']).toBe('0')
 })
 
 test('what does not count as a number of tokens is reserved as none', async () => {

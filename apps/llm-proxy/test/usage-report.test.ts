@@ -24,7 +24,7 @@ beforeAll(async () => {
   const openRouter = { provider: 'openrouter', model: 'unpriced' }
   await use('ann', '2026-11-02', answered(5, 5, openRouter), openRouter)
   const nothing = { usage: undefined, keyId: undefined }
-  await use('ann', '2026-11-02', { ...answered(0, 0), ...nothing, result: 'failed' })
+  await use('ann', '2026-11-02', { ...answered(0, 0), ...nothing, result: 'failed', unused: true })
   await use('ann', '2026-11-02', {
     ...answered(0, 0),
     ...nothing,

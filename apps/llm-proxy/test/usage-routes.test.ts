@@ -106,6 +106,7 @@ describe('budgets', () => {
     ['day', { money: { amount: '0.0000001', currency: 'USD' } }, 'amount'],
     ['day', { money: { amount: '5', currency: 'dollars' } }, 'currency'],
     ['day', { tokens: 1, set_by: 'admin' }, 'set_by'],
+    ['day', { tokens: 1e30 }, '"errors":[{"in":"body","path":"tokens","message":"must be a whole number"}]'],
   ])('PUT /usage/budgets/%s with %o is 400 and named', async (period, body, named) => {
     const answer = await ask('put', `/usage/budgets/${period}`, body)
     expect(answer.status).toBe(400)

@@ -31,9 +31,6 @@ export async function startVendors(
   const proxy = await startSetting({
     PROVIDER_URLS: BUILT_IN.map((name) => `${name}=${upstream.url}`).join(','),
     PROVIDERS_FILE: providersFile,
-    LLM_REQUESTS_PER_MINUTE: 'free=100000,standard=100000,premium=100000',
-    LLM_TOKENS_PER_MINUTE: 'free=100000000,standard=100000000,premium=100000000',
-    LLM_CONCURRENT_REQUESTS: 'free=1000,standard=1000,premium=1000',
     ...environment,
   })
   const addKey = async (user: string, provider: string, key: string) => {

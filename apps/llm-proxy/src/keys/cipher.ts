@@ -1,6 +1,7 @@
-import { Problem, seal, Secret, unseal } from '@waybill/service-kit'
-import type { SealingKey } from '@waybill/service-kit'
+import { seal, Secret, unseal } from '@waybill/service-kit'
+import type { Problem, SealingKey } from '@waybill/service-kit'
 import type { KeyEncryptionKeys } from './key-encryption-keys.ts'
+import { keyUnreadable } from './key-problems.ts'
 
 /** What a sealed key is bound to beside the version of its key-encryption key. None of it ever changes. */
 export interface KeyIdentity {
@@ -16,8 +17,8 @@ export interface KeyCipher {
   seal(identity: KeyIdentity, secret: Secret): { sealed: Buffer; kek: string }
   /**
    * The secret.
-   * @throws Problem internal, with a cause that says which row and why, and nothing of what is in it: the version is not
-   * configured, or the row is not the one that was sealed
+   * @throws Problem unavailable with `reason: provider_key_unreadable`, with a cause that says which row and why, and nothing of
+   * what is in it: the version is not configured, or the row is not the one that was sealed
    */
   open(row: KeyIdentity & { sealed: Buffer; kek: string }): Secret
   /** Whether the row is sealed under the first version. */
@@ -67,7 +68,5 @@ function unsealed(key: SealingKey, row: KeyIdentity & { sealed: Buffer; kek: str
 }
 
 function cannotOpen({ id }: { id: string }, why: string): Problem {
-  return new Problem('internal', 'The provider key cannot be opened at the moment.', {
-    cause: new Error(`The provider key ${id} does not open: ${why}.`),
-  })
+  return keyUnreadable(id, new Error(`The provider key ${id} does not open: ${why}.`))
 }

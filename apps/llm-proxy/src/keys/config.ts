@@ -22,6 +22,9 @@ export const keysEnv = {
   KEYS_PER_USER_MAX: env
     .int({ min: 1, max: 1_000, default: 50 })
     .describe('The most provider keys of a user'),
+  KEY_CHECKS_PER_MINUTE: env
+    .int({ min: 1, max: 100_000, default: 10 })
+    .describe('How often a minute a user may have a provider asked whether a key is good'),
   KEY_CHECK_TIMEOUT_MS: env
     .int({ min: 100, max: 60_000, default: 10_000 })
     .describe('How long a provider has to say whether a key is good, in milliseconds'),

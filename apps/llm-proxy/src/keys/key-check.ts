@@ -1,7 +1,9 @@
 import type { ExternalClient } from '@waybill/http-client'
 import { Problem, requestContext } from '@waybill/service-kit'
 import type { Secret } from '@waybill/service-kit'
+import { ANTHROPIC_VERSION } from '../protocols/anthropic.ts'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
+import { credentialHeaders } from '../relay/header-policy.ts'
 import { readUpTo } from './read-up-to.ts'
 
 /** `unreachable`: the provider could not be asked, or said neither. */
@@ -23,13 +25,22 @@ const PATHS = new Map([
 ])
 
 /** Asks a provider whether it knows a key, by a question that costs nothing. Never throws, and hands on nothing of the answer. */
-export function createKeyCheck(client: Pick<ExternalClient, 'send'>, timeoutMs: number): KeyCheck {
+export function createKeyCheck(
+  client: Pick<ExternalClient, 'send'>,
+  { timeoutMs, via }: { timeoutMs: number; via: string },
+): KeyCheck {
   return async (provider, { secret, baseUrl }) => {
+    const path = pathOf(provider)
     try {
       const { status, body } = await client.send({
         method: 'GET',
-        url: addressOf(provider, baseUrl),
-        headers: { accept: 'application/json', ...credentialOf(provider, secret.reveal()) },
+        url: addressOf(provider, baseUrl, path),
+        headers: {
+          ...{ accept: 'application/json', via },
+          ...credentialHeaders(provider, secret.reveal(), path),
+          ...(provider.protocol.name === 'anthropic' && ANTHROPIC_VERSION),
+        },
+        allowPrivate: provider.allowPrivate && baseUrl === null,
         timeoutMs,
         signal: untilGivenUp(timeoutMs),
       })
@@ -56,23 +67,14 @@ function untilGivenUp(timeoutMs: number): AbortSignal {
   return given ? AbortSignal.any([given, late]) : late
 }
 
-function addressOf(provider: ProviderDefinition, baseUrl: string | null): string {
-  const path =
-    PATHS.get(provider.name) ?? PATHS.get(provider.protocol.name) ?? `${provider.openAiPath ?? '/v1'}/models`
+function pathOf({ name, protocol, openAiPath }: ProviderDefinition): string {
+  return PATHS.get(name) ?? PATHS.get(protocol.name) ?? `${openAiPath ?? '/v1'}/models`
+}
+
+function addressOf(provider: ProviderDefinition, baseUrl: string | null, path: string): string {
   const url = new URL((baseUrl ?? provider.baseUrl) + path)
   for (const [name, value] of Object.entries(provider.query ?? {})) url.searchParams.set(name, value)
   return url.href
-}
-
-function credentialOf(provider: ProviderDefinition, key: string): Record<string, string> {
-  const credential =
-    provider.credentialHeader === undefined
-      ? provider.protocol.credential(key)
-      : { [provider.credentialHeader]: key }
-  return {
-    ...credential,
-    ...(provider.protocol.name === 'anthropic' && { 'anthropic-version': '2023-06-01' }),
-  }
 }
 
 /** A key that may not list models is a good one; Google says of a bad key that the request is (API_KEY_INVALID). */

@@ -30,6 +30,22 @@ export function keyMissing(provider: string, given: { asked: boolean; hasOthers:
   return new Problem('forbidden', why, { extensions: { reason: 'provider_key_missing', provider } })
 }
 
+/** For a key that is there and does not open. Why is for the operator, and in the log; SDKs need not try again. */
+export function keyUnreadable(id: string, cause: Error): Problem {
+  const detail = `Your provider key ${id} cannot be opened at the moment, which is for the operator to mend. To go on, replace it: POST /keys/${id}/rotate { "key": "..." }.`
+  return new Problem('unavailable', detail, {
+    headers: { 'x-should-retry': 'false' },
+    extensions: { reason: 'provider_key_unreadable' },
+    cause,
+  })
+}
+
+export function providerNeedsNoKey(provider: string): Problem {
+  return new Problem('unprocessable', `${provider} needs no key: one for it would never be used.`, {
+    extensions: { reason: 'provider_needs_no_key' },
+  })
+}
+
 export function customUrlNotAllowed(): Problem {
   return new Problem('insufficient_permission', 'The permission llm.custom_urls is missing.', {
     extensions: { permission: 'llm.custom_urls' },

@@ -8,7 +8,7 @@ import type { Catalog, ProviderDefinition } from '../providers/provider-definiti
 import { readBaseUrl } from './base-url.ts'
 import type { KeyCipher, KeyIdentity } from './cipher.ts'
 import type { CheckResult, KeyCheck } from './key-check.ts'
-import { customUrlNotAllowed, noSuchKey } from './key-problems.ts'
+import { customUrlNotAllowed, noSuchKey, providerNeedsNoKey } from './key-problems.ts'
 import type { CachedKeyRing } from './key-ring.ts'
 import type { KeyStore, SealedSecret, StoredKey } from './key-store.ts'
 
@@ -27,7 +27,7 @@ export interface KeysOptions {
 /** A user's provider keys. What changes here is seen by the next call at once. */
 export interface Keys {
   /**
-   * @throws Problem unprocessable for a provider that is not there, a base URL that may not be, a key that was to be checked and is
+   * @throws Problem unprocessable for a provider that is not there or needs no key, a base URL that may not be, a key that was to be checked and is
    * refused; insufficient_permission; conflict; upstream_failed when a key was to be checked and could not be
    */
   add(principal: UserPrincipal, request: llmProxy.AddKeyRequest): Promise<StoredKey>
@@ -96,7 +96,7 @@ export function createKeys(options: KeysOptions): Keys {
       principal,
       { provider, key, name, base_url: baseUrl, default: isDefault, check: checked = false },
     ) {
-      providerOf(provider)
+      if (!providerOf(provider).needsKey) throw providerNeedsNoKey(provider)
       if (baseUrl !== undefined && !mayNameUrls(principal)) throw customUrlNotAllowed()
       const id = randomUUID()
       const identity = {

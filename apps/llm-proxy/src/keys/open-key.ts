@@ -13,7 +13,8 @@ export interface KeyRing {
   /**
    * The user's key for `provider`: the one with that name or id, else the default one.
    * @throws Problem forbidden with `reason: provider_key_missing` when there is none, unavailable when the store cannot be
-   * reached, internal when it cannot be decrypted (a key-encryption key that is not configured); no message holds any of it
+   * reached, the same with
+   * `reason: provider_key_unreadable` when it cannot be decrypted (a key-encryption key that is not configured); no message holds any of it
    */
   open(principal: UserPrincipal, provider: string, key?: string): Promise<OpenKey>
   /** The providers that the user has keys for. */

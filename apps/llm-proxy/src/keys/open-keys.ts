@@ -1,5 +1,6 @@
-import { privateOrigins } from '../providers/catalog.ts'
 import type { Catalog } from '../providers/provider-definition.ts'
+import { sendableHeaders } from '../relay/header-policy.ts'
+import type { Loop } from '../relay/loop.ts'
 import { createKeyCipher } from './cipher.ts'
 import { createKeyCheck } from './key-check.ts'
 import { readKeyEncryptionKeys } from './key-encryption-keys.ts'
@@ -11,7 +12,11 @@ import { openKeyStore } from './open-store.ts'
 import type { OpenStoreOptions } from './open-store.ts'
 
 /** The users' provider keys: as calls need them, and as their owners manage them. @throws ConfigError */
-export function openKeys({ catalog, ...options }: OpenStoreOptions & { catalog: Catalog }): {
+export function openKeys({
+  catalog,
+  loop,
+  ...options
+}: OpenStoreOptions & { catalog: Catalog; loop: Pick<Loop, 'via'> }): {
   ring: KeyRing
   keys: Keys
 } {
@@ -24,19 +29,12 @@ export function openKeys({ catalog, ...options }: OpenStoreOptions & { catalog: 
     maxUsers: config.KEY_CACHE_USERS,
   })
   const client = http.external({
-    allowHeaders: [
-      ...['accept', 'anthropic-version'],
-      ...catalog
-        .all()
-        .flatMap(({ credentialHeader, protocol }) =>
-          credentialHeader === undefined ? Object.keys(protocol.credential('')) : [credentialHeader],
-        ),
-    ],
-    allowPrivateOrigins: privateOrigins(catalog, config),
+    allowHeaders: sendableHeaders(catalog.all()),
+    allowPrivateOrigins: config.PRIVATE_UPSTREAMS,
   })
   const keys = createKeys({
     ...{ store, cipher, ring, catalog },
-    check: createKeyCheck(client, config.KEY_CHECK_TIMEOUT_MS),
+    check: createKeyCheck(client, { timeoutMs: config.KEY_CHECK_TIMEOUT_MS, via: loop.via() }),
     mostPerUser: config.KEYS_PER_USER_MAX,
     privateOrigins: config.PRIVATE_UPSTREAMS,
   })

@@ -1,5 +1,5 @@
 import { Problem } from '@waybill/service-kit'
-import type { Counts, Subject, Taking } from './store.ts'
+import type { Counts, Subject, Taking, Wanted } from './store.ts'
 import { WINDOW_MS } from './store.ts'
 
 export type LimitName = 'requests_per_minute' | 'tokens_per_minute' | 'concurrent_requests'
@@ -16,10 +16,10 @@ interface Exceeded {
 const PLACE_WAIT_MS = 1_000
 
 /** The 429 of a call that was not let in: which limit, and when to come again. */
-export function refusal(subjects: readonly Subject[], tokens: number, taking: Taking): Problem {
+export function refusal(subjects: readonly Subject[], wanted: Wanted, taking: Taking): Problem {
   const all = subjects.flatMap((subject, index) => {
     const counts = taking.counts[index]
-    return counts ? exceededBy(subject, counts, tokens, taking.now) : []
+    return counts ? exceededBy(subject, counts, wanted, taking.now) : []
   })
   // The one that lasts longest: before that the same call would only be refused again.
   const [worst] = all.sort((one, other) => other.waitMs - one.waitMs)
@@ -28,16 +28,16 @@ export function refusal(subjects: readonly Subject[], tokens: number, taking: Ta
     headers: {
       ...retryHeaders(worst.waitMs),
       ...(worst.passes ? {} : { 'x-should-retry': 'false' }),
-      ...allowanceHeaders('x-ratelimit', subjects, 0, taking, 0),
+      ...allowanceHeaders('x-ratelimit', subjects, { calls: 0, tokens: 0 }, taking),
     },
     extensions: { reason: worst.name },
   })
 }
 
-function exceededBy(subject: Subject, counts: Counts, tokens: number, now: number): Exceeded[] {
+function exceededBy(subject: Subject, counts: Counts, { calls, tokens }: Wanted, now: number): Exceeded[] {
   const whose = subject.kind === 'user' ? 'you' : 'this API key'
   const found: Exceeded[] = []
-  if (counts.requests >= subject.requests) {
+  if (calls > 0 && counts.requests >= subject.requests) {
     found.push({
       name: 'requests_per_minute',
       detail: `The limit for ${whose} is ${subject.requests} requests a minute.`,
@@ -60,7 +60,7 @@ function exceededBy(subject: Subject, counts: Counts, tokens: number, now: numbe
       passes: true,
     })
   }
-  if (counts.concurrent >= subject.concurrent) {
+  if (calls > 0 && counts.concurrent >= subject.concurrent) {
     found.push({
       name: 'concurrent_requests',
       detail: `The limit for ${whose} is ${subject.concurrent} requests at the same time.`,
@@ -84,9 +84,8 @@ export function retryHeaders(waitMs: number): Record<string, string> {
 export function allowanceHeaders(
   prefix: string,
   subjects: readonly Subject[],
-  tokens: number,
+  { calls, tokens }: Wanted,
   { counts, now }: Taking,
-  requests = 1,
 ): Record<string, string> {
   let requestsAt = 0
   let tokensAt = 0
@@ -98,7 +97,7 @@ export function allowanceHeaders(
   }
   return {
     [`${prefix}-limit-requests`]: String(subjects[requestsAt]?.requests ?? 0),
-    [`${prefix}-remaining-requests`]: String(Math.max(0, requestsLeft(requestsAt) - requests)),
+    [`${prefix}-remaining-requests`]: String(Math.max(0, requestsLeft(requestsAt) - calls)),
     [`${prefix}-reset-requests`]: duration((counts[requestsAt]?.requestsUntil ?? now) - now),
     [`${prefix}-limit-tokens`]: String(subjects[tokensAt]?.tokens ?? 0),
     [`${prefix}-remaining-tokens`]: String(Math.max(0, tokensLeft(tokensAt) - tokens)),

@@ -1,9 +1,9 @@
 import type { PerTier, UserPrincipal } from '@waybill/service-kit'
 import type { LimitsConfig } from './config.ts'
 import { allowanceHeaders, refusal } from './answers.ts'
-import type { LimitStore, Subject, Taking } from './store.ts'
+import type { LimitStore, Subject, Taking, Wanted } from './store.ts'
 
-/** A call that was let in. */
+/** What was taken for a call. */
 export interface Reservation {
   /** What is left, for the answer. */
   headers: Readonly<Record<string, string>>
@@ -14,11 +14,11 @@ export interface Reservation {
 /** What a user, and an API key of the user, may ask of models in a minute and at the same time. */
 export interface Limits {
   /**
-   * Reserves a request, a place and `tokens`: all of them, of the user and of the key, or none. At once where it can.
+   * Reserves what is wanted: all of it, of the user and of the key, or nothing. At once where it can.
    * @throws Problem rate_limited (429), or rejects with it, with the reason `requests_per_minute`, `tokens_per_minute` or
    * `concurrent_requests`
    */
-  reserve(principal: UserPrincipal, tokens: number): Reservation | Promise<Reservation>
+  reserve(principal: UserPrincipal, wanted: Wanted): Reservation | Promise<Reservation>
   start(): Promise<void>
   close(): Promise<void>
 }
@@ -38,17 +38,17 @@ export function createLimits(config: LimitsConfig, store: LimitStore): Limits {
     const user: Subject = { kind: 'user', id: userId, ...ofUsers(tier) }
     return apiKeyId === undefined ? [user] : [{ kind: 'api_key', id: apiKeyId, ...ofKeys(tier) }, user]
   }
-  const judge = (subjects: readonly Subject[], tokens: number, taking: Taking): Reservation => {
-    if (!taking.admitted) throw refusal(subjects, tokens, taking)
-    return { headers: allowanceHeaders('x-waybill-ratelimit', subjects, tokens, taking), end: taking.end }
+  const judge = (subjects: readonly Subject[], wanted: Wanted, taking: Taking): Reservation => {
+    if (!taking.admitted) throw refusal(subjects, wanted, taking)
+    return { headers: allowanceHeaders('x-waybill-ratelimit', subjects, wanted, taking), end: taking.end }
   }
   return {
-    reserve(principal, tokens) {
+    reserve(principal, wanted) {
       const subjects = subjectsOf(principal)
-      const taking = store.take(subjects, tokens)
+      const taking = store.take(subjects, wanted)
       return taking instanceof Promise
-        ? taking.then((taken) => judge(subjects, tokens, taken))
-        : judge(subjects, tokens, taking)
+        ? taking.then((taken) => judge(subjects, wanted, taken))
+        : judge(subjects, wanted, taking)
     },
     start: () => store.start(),
     close: () => store.close(),

@@ -33,27 +33,28 @@ export function createMemoryStore(now: () => number = Date.now): LimitStore {
   }
 
   return {
-    take(subjects, tokens) {
+    take(subjects, wanted) {
+      const { calls, tokens } = wanted
       const at = now()
       sweep(at)
       const taken = subjects.map((subject) => entryOf(subject, at))
       const counts = taken.map((entry) => ({ ...entry }))
       const admitted = subjects.every((subject, index) => {
         const before = counts[index]
-        return before !== undefined && fits(subject, before, tokens)
+        return before !== undefined && fits(subject, before, wanted)
       })
       if (!admitted) return { admitted, now: at, counts, end: () => undefined }
       for (const entry of taken) {
-        entry.requests += 1
+        entry.requests += calls
         entry.tokens += tokens
-        entry.concurrent += 1
+        entry.concurrent += calls
       }
       let ended = false
       const end = (used: number) => {
         if (ended) return
         ended = true
         taken.forEach((entry, index) => {
-          entry.concurrent -= 1
+          entry.concurrent -= calls
           if (entry.tokensUntil === counts[index]?.tokensUntil) entry.tokens += used - tokens
         })
       }

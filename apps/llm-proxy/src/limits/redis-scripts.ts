@@ -15,12 +15,13 @@ const WHOLE = `
 local function whole(number) return string.format('%.0f', number) end`
 
 /**
- * Takes a request, a place and tokens of every subject, or nothing of any.
- * ARGV: now ('' for Redis' clock), window ms, lease ms, the lease's name, tokens; then of each subject how many requests, tokens and places.
+ * Takes tokens of every subject, and a request and a place (calls: 1) unless the call has them already (0); or nothing of any.
+ * ARGV: now ('' for Redis' clock), window ms, lease ms, the lease's name, tokens, calls; then of each subject how many requests, tokens and places.
  * Gives back 1 or 0, now, and of each subject what it had used before: requests, their end, tokens, their end, places.
  */
 export const TAKE = `${NOW}${WHOLE}
-local window, lease, name, tokens = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], tonumber(ARGV[5])
+local window, lease, name = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
+local tokens, calls = tonumber(ARGV[5]), tonumber(ARGV[6])
 local answer = { 1, now }
 for at = 1, #KEYS / 2 do
   local counted = redis.call('HMGET', KEYS[2 * at - 1], 'requests', 'requests_until', 'tokens', 'tokens_until')
@@ -31,19 +32,21 @@ for at = 1, #KEYS / 2 do
   redis.call('ZREMRANGEBYSCORE', KEYS[2 * at], '-inf', whole(now))
   local places = redis.call('ZCARD', KEYS[2 * at])
   for _, value in ipairs({ requests, requestsUntil, used, usedUntil, places }) do table.insert(answer, value) end
-  local allowed = 5 + 3 * (at - 1)
-  if requests >= tonumber(ARGV[allowed + 1]) or used + tokens > tonumber(ARGV[allowed + 2])
-    or places >= tonumber(ARGV[allowed + 3]) then answer[1] = 0 end
+  local allowed = 6 + 3 * (at - 1)
+  if calls == 1 and (requests >= tonumber(ARGV[allowed + 1]) or places >= tonumber(ARGV[allowed + 3]))
+    or used + tokens > tonumber(ARGV[allowed + 2]) then answer[1] = 0 end
 end
 if answer[1] == 0 then return answer end
 for at = 1, #KEYS / 2 do
   local had = 2 + 5 * (at - 1)
   redis.call('HSET', KEYS[2 * at - 1],
-    'requests', whole(answer[had + 1] + 1), 'requests_until', whole(answer[had + 2]),
+    'requests', whole(answer[had + 1] + calls), 'requests_until', whole(answer[had + 2]),
     'tokens', whole(answer[had + 3] + tokens), 'tokens_until', whole(answer[had + 4]))
   redis.call('PEXPIRE', KEYS[2 * at - 1], whole(window * 2))
-  redis.call('ZADD', KEYS[2 * at], whole(now + lease), name)
-  redis.call('PEXPIRE', KEYS[2 * at], whole(lease * 2))
+  if calls == 1 then
+    redis.call('ZADD', KEYS[2 * at], whole(now + lease), name)
+    redis.call('PEXPIRE', KEYS[2 * at], whole(lease * 2))
+  end
 end
 return answer`
 

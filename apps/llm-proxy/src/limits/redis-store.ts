@@ -3,7 +3,7 @@ import { connectRedis } from '@waybill/service-kit'
 import type { Logger, Secret } from '@waybill/service-kit'
 import { GIVE_BACK, RENEW, TAKE } from './redis-scripts.ts'
 import { WINDOW_MS } from './store.ts'
-import type { Counts, LimitStore, Subject, Taking } from './store.ts'
+import type { Counts, LimitStore, Subject, Taking, Wanted } from './store.ts'
 
 export interface RedisStoreOptions {
   url: Secret
@@ -33,7 +33,7 @@ export function createRedisStore({ url, meanwhile, leaseMs, log, now }: RedisSto
   })
   const leases = new Map<string, Lease>()
   const instance = randomUUID()
-  let calls = 0
+  let count = 0
   let timer: NodeJS.Timeout | undefined
   const clock = () => (now ? String(now()) : '')
 
@@ -48,18 +48,19 @@ export function createRedisStore({ url, meanwhile, leaseMs, log, now }: RedisSto
     }
   }
 
-  async function take(subjects: readonly Subject[], tokens: number): Promise<Taking> {
-    const name = `${instance}:${(calls += 1)}`
+  async function take(subjects: readonly Subject[], wanted: Wanted): Promise<Taking> {
+    const { calls, tokens } = wanted
+    const name = `${instance}:${(count += 1)}`
     const keys = keysOf(subjects)
     const allowed = subjects.flatMap((one) => [one.requests, one.tokens, one.concurrent].map(String))
-    const given = [clock(), String(WINDOW_MS), String(leaseMs), name, String(tokens), ...allowed]
+    const given = [clock(), ...[WINDOW_MS, leaseMs, name, tokens, calls].map(String), ...allowed]
     let answer: number[]
     try {
       // The script's answer is an array of numbers.
       answer = (await run(takeAll, keys, given)) as number[]
     } catch {
       // That Redis is away has been logged.
-      return meanwhile.take(subjects, tokens)
+      return meanwhile.take(subjects, wanted)
     }
     const [admitted, at = 0, ...rest] = answer
     const counts = subjects.map((_, index): Counts => {
@@ -69,9 +70,12 @@ export function createRedisStore({ url, meanwhile, leaseMs, log, now }: RedisSto
       return { requests, requestsUntil, tokens: used, tokensUntil, concurrent }
     })
     if (admitted !== 1) return { admitted: false, now: at, counts, end: () => undefined }
-    leases.set(name, { name, places: keys.filter((_, index) => index % 2 === 1) })
+    if (calls > 0) leases.set(name, { name, places: keys.filter((_, index) => index % 2 === 1) })
+    let ended = false
     const end = (used: number) => {
-      if (!leases.delete(name)) return
+      if (ended) return
+      ended = true
+      leases.delete(name)
       const windows = counts.map(({ tokensUntil }) => String(tokensUntil))
       // Should Redis be away, its lease and its window end by themselves.
       run(giveBack, keys, [name, String(used - tokens), ...windows]).catch(() => undefined)

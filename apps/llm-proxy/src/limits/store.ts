@@ -20,7 +20,7 @@ export interface Counts {
   concurrent: number
 }
 
-/** What came of the attempt to take a call's place, its request and its tokens. */
+/** What came of the attempt to take what a call wants. */
 export interface Taking {
   /** False: somebody's limit would be exceeded, and nothing was taken from anybody. */
   admitted: boolean
@@ -31,19 +31,25 @@ export interface Taking {
   end: (used: number) => void
 }
 
+/** What a call takes of each subject. */
+export interface Wanted {
+  /** So many requests, and so many places: none for a call that has taken its own before. */
+  calls: 0 | 1
+  tokens: number
+}
+
 /** Where calls are counted. */
 export interface LimitStore {
-  /** One step, whatever else happens at the same time: a request, a place and `tokens` of every subject, or nothing of any. */
-  take(subjects: readonly Subject[], tokens: number): Taking | Promise<Taking>
+  /** One step, whatever else happens at the same time: all that is wanted of every subject, or nothing of any. */
+  take(subjects: readonly Subject[], wanted: Wanted): Taking | Promise<Taking>
   start(): Promise<void>
   close(): Promise<void>
 }
 
-/** Whether a call with so many tokens still fits. */
-export function fits(subject: Subject, counts: Counts, tokens: number): boolean {
+/** Whether what is wanted still fits. */
+export function fits(subject: Subject, counts: Counts, { calls, tokens }: Wanted): boolean {
   return (
-    counts.requests < subject.requests &&
-    counts.tokens + tokens <= subject.tokens &&
-    counts.concurrent < subject.concurrent
+    (calls === 0 || (counts.requests < subject.requests && counts.concurrent < subject.concurrent)) &&
+    counts.tokens + tokens <= subject.tokens
   )
 }

@@ -1,7 +1,10 @@
 import { llmProxy } from '@waybill/contracts'
+import { ChoiceEnds } from './choice-ends.ts'
 import { isObject, countOf, listOf, objectOf, parseJson, textOf } from './json.ts'
 import type { JsonObject } from './json.ts'
+import { judgedPath } from './judged-path.ts'
 import type { Observation, Operation, Protocol, StreamObserver, TokenUsage } from './protocol.ts'
+import { textBytesOf } from './text-bytes.ts'
 
 /**
  * OpenAI's API, and that of all who speak it: chat completions, legacy completions, embeddings and responses. What else is
@@ -19,8 +22,12 @@ export const openAiProtocol: Protocol = {
     'x-title',
   ],
   credential: (key) => ({ authorization: `Bearer ${key}` }),
-  operationOf: (path) => OPERATIONS.find(([ending]) => path.endsWith(ending))?.[1] ?? 'other',
-  modelIn: (path) => decoded(/\/deployments\/([^/]+)\//.exec(path)?.[1]),
+  operationOf(path) {
+    const judged = judgedPath(path)
+    return OPERATIONS.find(([ending]) => judged.endsWith(ending))?.[1] ?? 'other'
+  },
+  isFree: (path) => /\/(?:moderations|responses\/input_tokens)$/.test(judgedPath(path)),
+  modelIn: (path) => decoded(/\/deployments\/([^/]+)\//i.exec(path)?.[1]),
   streamsBy: () => false,
   readAnswer: (body) => readObject(objectOf(body)),
   observeStream: (path) => new OpenAiObserver(path),
@@ -44,7 +51,7 @@ const OPERATIONS: readonly (readonly [ending: string, operation: Operation])[] =
   ['/embeddings', 'embeddings'],
 ]
 
-const isResponses = (path: string) => path.endsWith('/responses')
+const isResponses = (path: string) => judgedPath(path).endsWith('/responses')
 
 /** A chunk that neither ends a choice nor counts tokens says nothing that the first one did not: those are most of them. */
 const SAYS_MORE = /"(?:finish_reason|usage|error)"\s*:\s*[^\sn]/
@@ -57,13 +64,18 @@ const END_OF_RESPONSE = new Set<unknown>([
 
 class OpenAiObserver implements StreamObserver {
   readonly #isResponses: boolean
+  readonly #isCompletion: boolean
+  readonly #ends = new ChoiceEnds()
   #ended: boolean
   #seen: Observation = { finishReasons: [] }
+  #textBytes = 0
 
   constructor(path: string) {
+    const isOther = openAiProtocol.operationOf(path) === 'other'
     this.#isResponses = isResponses(path)
+    this.#isCompletion = !isOther && !this.#isResponses
     // Of other streams (files, speech, assistants) no end mark is known to be always there.
-    this.#ended = openAiProtocol.operationOf(path) === 'other'
+    this.#ended = isOther
   }
 
   frame(event: string, data: string): void {
@@ -71,17 +83,22 @@ class OpenAiObserver implements StreamObserver {
       this.#ended = true
       return
     }
-    if (this.#isResponses && event !== '' && event.endsWith('.delta')) return
+    // Other streams say all of it once more at the end of each part.
+    if (this.#isCompletion || event.endsWith('.delta')) this.#textBytes += textBytesOf(data)
+    if (this.#isResponses && event.endsWith('.delta')) return
     if (this.#seen.id !== undefined && !this.#isResponses && !SAYS_MORE.test(data)) return
     const chunk = parseJson(data)
     if (!isObject(chunk)) return
     if (isObject(chunk.error) || (this.#isResponses && END_OF_RESPONSE.has(chunk.type))) this.#ended = true
-    const { id, model, finishReasons, usage } = readObject(isObject(chunk.response) ? chunk.response : chunk)
+    const read = readObject(isObject(chunk.response) ? chunk.response : chunk, this.#ends)
+    const { id, model, finishReasons, usage } = read
+    const isError = this.#isResponses && chunk.type === 'error'
     this.#seen = {
       id: this.#seen.id ?? id,
       model: this.#seen.model ?? model,
-      finishReasons: [...this.#seen.finishReasons, ...finishReasons],
+      finishReasons,
       usage: usage ?? this.#seen.usage,
+      failed: this.#seen.failed ?? read.failed ?? (isError ? true : undefined),
     }
   }
 
@@ -89,21 +106,35 @@ class OpenAiObserver implements StreamObserver {
     return this.#seen
   }
 
+  textBytes(): number {
+    return this.#textBytes
+  }
+
   ended(): boolean {
     return this.#ended
   }
 }
 
-/** What a completion, a chunk of one, a list of embeddings or a response says of itself. */
-function readObject(body: JsonObject): Observation {
-  const finishReasons = listOf(body.choices).flatMap((choice) => textOf(objectOf(choice).finish_reason) ?? [])
-  if (body.object === 'response') finishReasons.push(...endOfResponse(body))
-  return { id: textOf(body.id), model: textOf(body.model), finishReasons, usage: readUsage(body.usage) }
+/** What a completion, a chunk of one, a list of embeddings or a response says of itself, and of its choices so far. */
+function readObject(body: JsonObject, ends = new ChoiceEnds()): Observation {
+  for (const [at, choice] of listOf(body.choices).map(objectOf).entries()) {
+    ends.add(choice.index ?? at, textOf(choice.finish_reason))
+  }
+  if (body.object === 'response') ends.add(0, endOfResponse(body))
+  return {
+    id: textOf(body.id),
+    model: textOf(body.model),
+    finishReasons: ends.reasons(),
+    usage: readUsage(body.usage),
+    ...((isObject(body.error) || (body.object === 'response' && body.status === 'failed')) && {
+      failed: true,
+    }),
+  }
 }
 
-function endOfResponse({ status, incomplete_details: details }: JsonObject): string[] {
-  if (status === 'incomplete') return [textOf(objectOf(details).reason) ?? status]
-  return status === 'completed' || status === 'failed' ? [status] : []
+function endOfResponse({ status, incomplete_details: details }: JsonObject): string | undefined {
+  if (status === 'incomplete') return textOf(objectOf(details).reason) ?? status
+  return status === 'completed' || status === 'failed' ? status : undefined
 }
 
 function readUsage(value: unknown): TokenUsage | undefined {
@@ -112,10 +143,14 @@ function readUsage(value: unknown): TokenUsage | undefined {
   const outputTokens = countOf(usage.completion_tokens ?? usage.output_tokens)
   if (inputTokens === undefined && outputTokens === undefined) return undefined
   const details = objectOf(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const ofOutput = objectOf(usage.completion_tokens_details ?? usage.output_tokens_details)
   return {
     inputTokens: inputTokens ?? 0,
     outputTokens: outputTokens ?? 0,
     cachedInputTokens: countOf(details.cached_tokens) ?? 0,
+    // OpenRouter says it, for models that ask to be told what to keep.
+    cacheWriteTokens: countOf(details.cache_write_tokens),
+    reasoningTokens: countOf(ofOutput.reasoning_tokens),
   }
 }
 

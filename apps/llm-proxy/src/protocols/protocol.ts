@@ -10,13 +10,20 @@ export interface TokenUsage {
   outputTokens: number
   /** Those of the input that came from the provider's cache. */
   cachedInputTokens: number
+  /** Those of the input that were put into its cache; undefined where it does not say. */
+  cacheWriteTokens?: number | undefined
+  /** Those of the output that nobody sees; undefined where it does not say. */
+  reasoningTokens?: number | undefined
 }
 
 /** What an answer says of itself. */
 export interface Observation {
   id?: string | undefined
   model?: string | undefined
+  /** One of each choice, of a few choices at most. */
   finishReasons: readonly string[]
+  /** The provider said, in an answer that had begun or that says it is a good one, that it failed. */
+  failed?: boolean | undefined
   /** Absent when the provider did not say, or not yet. */
   usage?: TokenUsage | undefined
 }
@@ -27,6 +34,8 @@ export interface StreamObserver {
   frame(event: string, data: string): void
   /** What is known so far. */
   observed(): Observation
+  /** How much the model has written so far, in bytes: what it says and thinks, and the arguments of its tools. */
+  textBytes(): number
   /** Whether the protocol's own end of the stream has come: `[DONE]`, `message_stop`, ... */
   ended(): boolean
 }
@@ -39,10 +48,15 @@ export interface Protocol {
   name: 'openai' | 'anthropic' | 'gemini'
   /** The request headers that may go to the provider, beside those that every provider gets. Lower case. */
   requestHeaders: readonly string[]
-  /** The header that the user's key stands in. */
-  credential(key: string): Record<string, string>
-  /** By the path below the provider's base URL, without query: `/v1/chat/completions`, `/v1beta/models/x:generateContent`. */
+  /** The header that the user's key stands in, and what else has to be sent with it, on this path. */
+  credential(key: string, path: string): Record<string, string>
+  /**
+   * By the path below the provider's base URL, without query: `/v1/chat/completions`, `/v1beta/models/x:generateContent`. Like
+   * all that is told by a path, whatever its case, and with or without a slash at its end: some servers do not mind.
+   */
   operationOf(path: string): Operation
+  /** Whether no provider takes money for what the path asks: tokens counted, texts moderated. */
+  isFree(path: string): boolean
   /** The model that the path names, where the protocol puts it there (Gemini, Azure deployments). */
   modelIn(path: string): string | undefined
   /** Whether the path asks for a stream, where the protocol puts that there. */

@@ -1,4 +1,5 @@
 import { Problem } from '@waybill/service-kit'
+import { CollectedBytes } from '../collected-bytes.ts'
 
 /** One event of a stream of server-sent events, as it came. */
 export interface Frame {
@@ -31,8 +32,7 @@ const DATA = Buffer.from('data:')
  * CR ends it, an LF that comes later still is counted to the next frame, so that no event waits for another one.
  */
 export function createFrameSplitter({ maxFrameBytes }: { maxFrameBytes: number }): FrameSplitter {
-  let pieces: Buffer[] = []
-  let kept = 0
+  const kept = new CollectedBytes()
   let lineIsEmpty = true
   let afterCr = false
   let isFirst = true
@@ -43,10 +43,9 @@ export function createFrameSplitter({ maxFrameBytes }: { maxFrameBytes: number }
     throw new Problem('upstream_failed', `An event of the stream has more than ${limit}.`)
   }
   const take = (last: Buffer): Frame => {
-    const raw = pieces.length === 0 ? last : Buffer.concat([...pieces, last], kept + last.length)
-    check(raw.length)
-    pieces = []
-    kept = 0
+    check(kept.length + last.length)
+    const raw = kept.length === 0 ? last : Buffer.concat([kept.whole(), last])
+    kept.clear()
     const frame = new LazyFrame(raw, isFirst)
     isFirst = false
     return frame
@@ -85,13 +84,12 @@ export function createFrameSplitter({ maxFrameBytes }: { maxFrameBytes: number }
         start = at
       }
       if (start < chunk.length) {
-        check(kept + chunk.length - start)
-        pieces.push(start === 0 ? chunk : chunk.subarray(start))
-        kept += chunk.length - start
+        check(kept.length + chunk.length - start)
+        kept.add(start === 0 ? chunk : chunk.subarray(start))
       }
       return frames
     },
-    rest: () => Buffer.concat(pieces, kept),
+    rest: () => kept.whole(),
   }
 }
 

@@ -38,14 +38,6 @@ export function createCatalog(
   return { all: () => all, find: (name) => byName.get(name) }
 }
 
-/** The origins that may be called although their addresses are private: those that an operator named. */
-export function privateOrigins(catalog: Catalog, config: ProvidersConfig): string[] {
-  const vouchedFor = catalog.all().filter(({ allowPrivate }) => allowPrivate)
-  return [
-    ...new Set([...vouchedFor.map(({ baseUrl }) => new URL(baseUrl).origin), ...config.PRIVATE_UPSTREAMS]),
-  ]
-}
-
 function faultsIn({ providers, prices }: ProvidersFile, known: ReadonlyMap<string, unknown>): string[][] {
   const twice = providers.flatMap(({ name }, index) =>
     providers.findIndex((other) => other.name === name) < index

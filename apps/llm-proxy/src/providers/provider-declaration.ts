@@ -1,18 +1,13 @@
+import { llmProxy } from '@waybill/contracts'
 import { z } from 'zod'
-import { BUILT_IN, PROTOCOLS } from './built-in.ts'
+import { PROTOCOLS } from './built-in.ts'
+import { modelPaths } from './open-paths.ts'
 import type { ProviderDefinition } from './provider-definition.ts'
-
-/** First parts of paths that are taken, here or at the gateway. `local` is the provider that needs no network. */
-const TAKEN: readonly string[] = [
-  ...['keys', 'usage', 'llm', 'execute', 'tokenize', 'v1', 'local', 'docs', 'livez', 'readyz', 'metrics'],
-  ...['openapi', 'auth', 'oauth', 'data', 'work', 'docling', 'mcp'],
-  ...BUILT_IN.map(({ name }) => name),
-]
 
 const name = z
   .string()
   .regex(/^[a-z][a-z0-9_-]{0,39}$/, 'must be lower case, begin with a letter and have at most 40 characters')
-  .refine((text) => !TAKEN.includes(text), { error: ({ input }) => `${String(input)} is taken` })
+  .refine((text) => !llmProxy.TAKEN_NAMES.has(text), { error: ({ input }) => `${String(input)} is taken` })
 
 /** Connection-specific ones (RFC 9110, 7.6.1), and those that this service or node writes. */
 const NO_CREDENTIAL =
@@ -55,6 +50,11 @@ export const providerDeclaration = z
     private: z.boolean().default(false),
     needs_key: z.boolean().default(true),
     credential_header: headerName.optional(),
+    /** What users may ask for, with all that is below; `/` alone opens everything. */
+    paths: z
+      .array(pathBelow.or(z.literal('/')))
+      .min(1)
+      .optional(),
     query: z.record(z.string().min(1), z.string()).optional(),
     include_usage: z.boolean().optional(),
     telemetry_name: z
@@ -75,17 +75,21 @@ export const providerDeclaration = z
 /** Makes a provider of what the file says of it. */
 export function defineProvider(declared: z.output<typeof providerDeclaration>): ProviderDefinition {
   const speaksOpenAi = declared.protocol === 'openai'
-  const openAiPath = declared.open_ai_path === undefined && speaksOpenAi ? '/v1' : declared.open_ai_path
+  const openAiPath =
+    (declared.open_ai_path === undefined && speaksOpenAi ? '/v1' : declared.open_ai_path) ?? undefined
+  const protocol = PROTOCOLS[declared.protocol]
+  const isGuarded = !declared.private && declared.needs_key
+  const paths = declared.paths ?? (isGuarded ? ['/'] : modelPaths({ protocol, openAiPath }))
   return {
     name: declared.name,
-    protocol: PROTOCOLS[declared.protocol],
+    ...{ protocol, openAiPath },
     baseUrl: declared.base_url,
-    openAiPath: openAiPath ?? undefined,
     telemetryName: declared.telemetry_name ?? declared.name,
     allowPrivate: declared.private,
     needsKey: declared.needs_key,
     ...(declared.credential_header !== undefined && { credentialHeader: declared.credential_header }),
     ...(declared.query !== undefined && { query: declared.query }),
+    ...(!paths.includes('/') && { paths }),
     includeUsage: declared.include_usage ?? speaksOpenAi,
   }
 }

@@ -17,6 +17,8 @@ export interface ProviderDefinition {
   needsKey: boolean
   /** The header that the key stands in, in place of the protocol's: Azure's `api-key`. */
   credentialHeader?: string
+  /** The paths below its base URL that users may ask for, each with all that is below it; all of them unless said. */
+  paths?: readonly string[]
   /** Members that every URL gets: Azure's `api-version`. */
   query?: Readonly<Record<string, string>>
   /** Whether `stream_options.include_usage` may be asked for. */

@@ -8,9 +8,10 @@ import type { Answered } from './attempts.ts'
 import type { RelayCall } from './call.ts'
 import type { RelayConfig } from './config.ts'
 import { decoded } from './decoding.ts'
-import { responseHeaders } from './header-policy.ts'
-import type { Outgoing } from './outgoing.ts'
+import { OWN_OF_ANSWER, responseHeaders } from './header-policy.ts'
+import type { Sent } from './outgoing.ts'
 import { forwardStream } from './streaming.ts'
+import { observeTail } from './tail-usage.ts'
 import { forwardWhole, readAnswer } from './whole.ts'
 import type { Recipient } from './recipient.ts'
 
@@ -20,7 +21,7 @@ export type AnswerConfig = Pick<RelayConfig, 'UPSTREAM_IDLE_TIMEOUT_MS' | 'MAX_R
 
 export interface AnswerOptions {
   call: RelayCall
-  outgoing: Outgoing
+  sent: Sent
   /** Who answers. */
   provider: ProviderDefinition
   /** In milliseconds since the epoch. */
@@ -32,6 +33,8 @@ export interface AnswerOptions {
   repeated: boolean
   /** At the first event of a stream. */
   onFirstFrame?: (() => void) | undefined
+  /** The most tokens of output that are thought to come. */
+  mostOutputTokens: number
   /** Keeps a whole answer for the next time; undefined when there will be none. */
   keep?: ((answer: CachedAnswer) => void) | undefined
 }
@@ -49,18 +52,32 @@ export interface End extends Pick<CallOutcome, 'result' | 'estimatedOutputTokens
  * @throws Problem as long as nothing has gone out
  */
 export async function answerWith(answer: Answered, res: Recipient, options: AnswerOptions): Promise<End> {
-  const { call, outgoing, provider } = options
+  try {
+    return await forward(answer, res, options)
+  } catch (error) {
+    // Nobody reads on, and the connection would wait for somebody who does.
+    answer.body.destroy()
+    throw error
+  }
+}
+
+async function forward(answer: Answered, res: Recipient, options: AnswerOptions): Promise<End> {
+  const { call, sent, provider } = options
   const { status } = answer
   refuseNoAnswer(answer, call, provider)
   const plain = decoded(answer.body, answer.headers['content-encoding'])
   plain?.on('error', () => undefined)
   const body = plain ?? answer.body
-  writeHead(answer, res, options, plain !== undefined || outgoing.destination.translation !== undefined)
+  const { translation } = sent.destination
+  // A stream may lose its usage and be given an error at its end.
+  writeHead(answer, res, options, plain !== undefined || translation !== undefined || isStream(answer))
   const { problem, ...end } = isStream(answer)
     ? await stream(body, res, options)
     : await whole(body, res, answer, options)
-  if (!problem)
-    return status < 400 ? { ...end, result: 'answered' } : { ...end, result: 'failed', error: String(status) }
+  if (!problem) {
+    const error = status >= 400 ? String(status) : end.observed.failed ? 'provider_error' : undefined
+    return { ...end, result: error === undefined ? 'answered' : 'failed', error }
+  }
   const { code } = problem
   if (code === 'client_closed') return { ...end, result: 'aborted', error: code }
   call.log.warn({ code, provider: provider.name, detail: problem.message }, 'the answer broke off')
@@ -68,18 +85,20 @@ export async function answerWith(answer: Answered, res: Recipient, options: Answ
 }
 
 /**
- * What no provider's API answers: a redirect, which would lead a client out of the platform with its credential, and a page
+ * What no provider's API answers: a status that is none, a redirect, which would lead a client out of the platform with its credential, and a page
  * of some server in between where a model was asked.
  */
 function refuseNoAnswer(
-  { status, headers, body }: Answered,
+  { status, headers }: Answered,
   { operation }: RelayCall,
   { name }: ProviderDefinition,
 ): void {
+  if (status < 200 || status > 599) {
+    throw new Problem('upstream_failed', `${name} answered with a status that HTTP does not have.`)
+  }
   const isRedirect = status >= 300 && status < 400 && status !== 304
   const isPage = status === 200 && operation !== 'other' && !/json|^text\/event-stream/.test(typeOf(headers))
   if (!isRedirect && !isPage) return
-  body.destroy()
   const what = isRedirect ? 'a redirect, which is not followed' : 'what is no answer of a model'
   throw new Problem('upstream_failed', `${name} answered with ${what}.`)
 }
@@ -87,12 +106,12 @@ function refuseNoAnswer(
 type Told = Pick<End, 'observed' | 'estimatedOutputTokens'> & { problem: Problem | undefined }
 
 async function stream(body: Readable, res: Recipient, options: AnswerOptions): Promise<Told> {
-  const { call, outgoing, provider, config, deadline, keep } = options
-  const { path, translation } = outgoing.destination
+  const { call, sent, provider, config, deadline, keep } = options
+  const { path, translation } = sent.destination
   const observer = provider.protocol.observeStream(path)
   const { problem, estimatedTokens, copy } = await forwardStream(body, res, {
     ...{ observer, path, deadline },
-    hidesUsage: outgoing.hidesUsage,
+    hidesUsage: sent.hidesUsage,
     translation: translation?.startStream(),
     protocol: call.protocol,
     name: provider.name,
@@ -101,8 +120,8 @@ async function stream(body: Readable, res: Recipient, options: AnswerOptions): P
     copyBytes: keep ? config.MAX_READ_ANSWER_BYTES : 0,
     onFirstFrame: options.onFirstFrame,
   })
-  if (keep && copy) keep(cacheable(res, copy))
   const observed = observer.observed()
+  if (keep && copy && !observed.failed) keep(cacheable(res, copy))
   return { problem, observed, ...(!observed.usage && { estimatedOutputTokens: estimatedTokens }) }
 }
 
@@ -110,31 +129,34 @@ async function whole(
   body: Readable,
   res: Recipient,
   { status, headers }: Answered,
-  { call, outgoing, provider, config, deadline, keep }: AnswerOptions,
+  { call, sent, provider, config, deadline, keep, mostOutputTokens }: AnswerOptions,
 ): Promise<Told> {
   const options = {
     ...{ name: provider.name, deadline },
     idleMs: config.UPSTREAM_IDLE_TIMEOUT_MS,
     copyBytes: config.MAX_READ_ANSWER_BYTES,
   }
-  const { translation, path } = outgoing.destination
+  const { translation } = sent.destination
   if (translation) {
     const answer = await readAnswer(body, res, options)
     const told = status < 400 ? translation.answer(answer) : translation.errorAnswer(status, answer)
     res.setHeader('Content-Type', 'application/json')
     res.setHeader('Content-Length', told.length)
     res.end(told)
-    if (status === 200) keep?.(cacheable(res, told))
-    return { problem: undefined, observed: status < 400 ? observe(answer, provider, path) : UNKNOWN }
+    const observed = status < 400 ? observe(answer, provider) : UNKNOWN
+    if (status === 200 && !observed.failed) keep?.(cacheable(res, told))
+    return { problem: undefined, observed }
   }
   const isRead = status < 400 && call.operation !== 'other' && isJsonType(headers)
-  const { problem, copy } = await forwardWhole(
-    body,
-    res,
-    isRead || keep ? options : { ...options, copyBytes: 0 },
-  )
-  if (keep && copy && status === 200) keep(cacheable(res, copy))
-  return { problem, observed: isRead && copy ? observe(copy, provider, path) : UNKNOWN }
+  const { problem, copy } = await forwardWhole(body, res, isRead ? options : { ...options, copyBytes: 0 })
+  const bytes = problem ? undefined : copy.whole()
+  if (!isRead) return { problem, observed: UNKNOWN }
+  const observed = bytes ? observe(bytes, provider) : observeTail(copy.tail(), provider.protocol)
+  if (keep && bytes && status === 200 && !observed.failed) keep(cacheable(res, bytes))
+  if (observed.usage) return { problem, observed }
+  // Where nobody counted: four bytes a token, and no more than was asked for.
+  const estimatedOutputTokens = Math.min(Math.ceil(copy.length / 4), mostOutputTokens)
+  return { problem, observed, estimatedOutputTokens }
 }
 
 function writeHead(
@@ -147,8 +169,7 @@ function writeHead(
   const kept = responseHeaders(headers, { isChanged })
   Object.assign(kept, limitHeaders)
   if (repeated && (status >= 500 || RETRIED.has(status))) kept['x-should-retry'] = 'false'
-  for (const [name, value] of Object.entries(kept)) res.setHeader(name, value)
-  res.setHeader('Cache-Control', 'private, no-store')
+  for (const [name, value] of Object.entries({ ...kept, ...OWN_OF_ANSWER })) res.setHeader(name, value)
   if (keep) res.setHeader('X-Waybill-Cache', 'miss')
 }
 
@@ -166,14 +187,9 @@ function cacheable(res: Recipient, body: Buffer): CachedAnswer {
 
 const UNKNOWN: Observation = { finishReasons: [] }
 
-function observe(copy: Buffer, { protocol }: ProviderDefinition, path: string): Observation {
+function observe(copy: Buffer, { protocol }: ProviderDefinition): Observation {
   try {
-    const body: unknown = JSON.parse(copy.toString('utf8'))
-    if (!Array.isArray(body)) return protocol.readAnswer(body)
-    // A stream that is sent as one list, as Gemini does without `alt=sse`.
-    const observer = protocol.observeStream(path)
-    for (const element of body) observer.frame('', JSON.stringify(element))
-    return observer.observed()
+    return protocol.readAnswer(JSON.parse(copy.toString('utf8')))
   } catch {
     return UNKNOWN
   }

@@ -10,7 +10,7 @@ import { readQuota } from '../routing/used-up-quota.ts'
 import type { RelayCall } from './call.ts'
 import { credentialHeaders, requestHeaders } from './header-policy.ts'
 import { outgoingTo } from './outgoing.ts'
-import type { Outgoing } from './outgoing.ts'
+import type { Outgoing, Sent } from './outgoing.ts'
 import { upstreamUrl } from './upstream-url.ts'
 
 /** The answer of a provider, its body not yet read. */
@@ -23,7 +23,8 @@ export interface Answered {
 /** Where a request ended up: at a provider that answered, or with an answer that was given before. */
 export interface Reached {
   target: Target
-  outgoing: Outgoing
+  /** Without the body, which is not needed any more and may be large. */
+  sent: Sent
   keyId: string | undefined
   /** Where the answer is to be kept. */
   cacheKey: CacheKey | undefined
@@ -34,6 +35,7 @@ export interface AttemptOptions {
   keys: Pick<KeyRing, 'open'>
   cache: ResponseCache
   upstream: Pick<ExternalClient, 'send'>
+  via: string
   connectMs: number
   firstByteMs: number
   /** When all must be over, in milliseconds since the epoch. */
@@ -51,16 +53,21 @@ export async function attempt(
   options: AttemptOptions,
 ): Promise<Reached> {
   let last: Made | undefined
-  for (;;) {
-    const target = await attempts.next(call.signal)
-    if (!target) break
-    const made = await once(target, call, options)
-    // A place that could not be asked, because there is no key for it, takes nothing away from what is there already.
-    if (!last || made.outcome.kind !== 'skipped' || call.signal.aborted) {
-      giveUp(last)
-      last = made
+  try {
+    for (;;) {
+      const target = await attempts.next(call.signal)
+      if (!target) break
+      const made = await once(target, call, attempts, options)
+      // A place that could not be asked, because there is no key for it, takes nothing away from what is there already.
+      if (!last || made.outcome.kind !== 'skipped' || call.signal.aborted) {
+        giveUp(last)
+        last = made
+      }
+      if (!attempts.failed(made.outcome)) break
     }
-    if (!attempts.failed(made.outcome)) break
+  } catch (error) {
+    giveUp(last)
+    throw error
   }
   if (!last) throw new Problem('unavailable', 'No provider can be asked at the moment.')
   if ('failure' in last) throw last.failure
@@ -69,7 +76,12 @@ export async function attempt(
 
 type Made = { outcome: AttemptOutcome } & ({ reached: Reached } | { failure: unknown })
 
-async function once(target: Target, call: RelayCall, options: AttemptOptions): Promise<Made> {
+async function once(
+  target: Target,
+  call: RelayCall,
+  { mayRepeat }: Pick<Attempts, 'mayRepeat'>,
+  options: AttemptOptions,
+): Promise<Made> {
   let ready: Ready
   try {
     ready = await prepare(target, call, options)
@@ -77,7 +89,8 @@ async function once(target: Target, call: RelayCall, options: AttemptOptions): P
     return { outcome: { kind: 'skipped' }, failure }
   }
   const { outgoing, key, headers, cacheKey, cached } = ready
-  const reached = { target, outgoing, keyId: key?.id, cacheKey }
+  const { body, ...sent } = outgoing
+  const reached = { target, sent, keyId: key?.id, cacheKey }
   // It counts as answered, so that nothing else is tried, and says nothing of the provider.
   if (cached) {
     const outcome = { kind: 'answered', status: 200, ownEndpoint: true } as const
@@ -87,6 +100,7 @@ async function once(target: Target, call: RelayCall, options: AttemptOptions): P
   const { provider } = target
   const ownEndpoint = key?.baseUrl !== undefined
   const baseUrl = key?.baseUrl ?? provider.baseUrl
+  const leftMs = options.deadline - Date.now()
   try {
     const answer = await options.upstream.send({
       method: call.method,
@@ -94,14 +108,21 @@ async function once(target: Target, call: RelayCall, options: AttemptOptions): P
         { baseUrl, query: provider.query },
         { path: outgoing.destination.path, query: call.query },
       ),
-      headers: key ? { ...headers, ...credentialHeaders(provider, key.secret.reveal()) } : headers,
-      ...(outgoing.body !== undefined && { body: outgoing.body }),
+      headers: key
+        ? { ...headers, ...credentialHeaders(provider, key.secret.reveal(), outgoing.destination.path) }
+        : headers,
+      ...(body !== undefined && { body }),
       connectTimeoutMs: options.connectMs,
-      timeoutMs: Math.max(1, Math.min(options.firstByteMs, options.deadline - Date.now())),
+      timeoutMs: Math.max(1, Math.min(options.firstByteMs, leftMs)),
+      // Whoever vouches for the provider's address does not vouch for that of a user's key.
+      allowPrivate: provider.allowPrivate && !ownEndpoint,
       signal: call.signal,
     })
+    // To look into an error holds back its head: only where it decides whether it is tried again.
     const quota =
-      answer.status === 429 ? await readQuota(answer.body) : { body: answer.body, isUsedUp: false }
+      answer.status === 429 && mayRepeat
+        ? await readQuota(answer.body)
+        : { body: answer.body, isUsedUp: false }
     // Nobody may be listening yet when it breaks.
     quota.body.on('error', () => undefined)
     const outcome = outcomeOf(answer)
@@ -110,11 +131,11 @@ async function once(target: Target, call: RelayCall, options: AttemptOptions): P
       reached: { ...reached, result: { answer: { ...answer, body: quota.body } } },
     }
   } catch (failure) {
-    const own = Buffer.isBuffer(outgoing.body) ? undefined : outgoing.body?.errored
+    const own = Buffer.isBuffer(body) ? undefined : body?.errored
     // The client's body was too much: as good as an answer, and nothing to try elsewhere.
     if (own instanceof Problem)
       return { outcome: { kind: 'answered', status: own.status, ownEndpoint }, failure: own }
-    const kind = kindOf(failure)
+    const kind = kindOf(failure, { isCutShort: leftMs < options.firstByteMs || call.signal.aborted })
     return { outcome: kind === 'skipped' ? { kind } : { kind, ownEndpoint }, failure }
   }
 }
@@ -128,29 +149,33 @@ interface Ready {
   cached: CachedAnswer | undefined
 }
 
-async function prepare(target: Target, call: RelayCall, { keys, cache }: AttemptOptions): Promise<Ready> {
+async function prepare(
+  target: Target,
+  call: RelayCall,
+  { keys, cache, via }: AttemptOptions,
+): Promise<Ready> {
   const { provider } = target
   const { principal, signal } = call
   const outgoing = outgoingTo(target, call)
   const isStreaming = outgoing.body !== undefined && !Buffer.isBuffer(outgoing.body)
-  const headers = { ...requestHeaders(call.headers, provider, { isStreaming }), ...outgoing.headers }
+  const headers = { ...requestHeaders(call.headers, provider, { isStreaming, via }), ...outgoing.headers }
   let key: OpenKey | undefined
   if (provider.needsKey) {
     key = await keys.open(principal, provider.name, target.key ?? keyFor(provider, call))
     signal.throwIfAborted()
   }
-  const { body, destination } = outgoing
-  if (!Buffer.isBuffer(body)) return { outgoing, key, headers, cacheKey: undefined, cached: undefined }
+  const { draft } = call
+  if (!draft) return { outgoing, key, headers, cacheKey: undefined, cached: undefined }
   const cacheKey = cache.keyOf({
     userId: principal.userId,
     provider: provider.name,
     keyId: key?.id ?? '',
     operation: call.operation,
     method: call.method,
-    path: `${destination.path}?${call.query}`,
-    // The same bytes to the provider may be another answer to the client.
-    headers: { ...headers, ':answer': `${call.protocol.name} ${outgoing.hidesUsage ? 'without usage' : ''}` },
-    body,
+    path: `${outgoing.destination.path}?${call.query}`,
+    // What the client sent, and what becomes of it: the same bytes to the provider may be another answer to the client.
+    headers: { ...headers, ':protocol': call.protocol.name, ':model': target.model ?? call.model ?? '' },
+    body: draft.bytes,
     cacheControl: textOf(call.headers['cache-control']),
   })
   return { outgoing, key, headers, cacheKey, cached: cacheKey && cache.get(cacheKey) }
@@ -175,10 +200,14 @@ function outcomeOf({ status, headers }: Pick<Answered, 'status' | 'headers'>) {
   }
 }
 
-function kindOf(failure: unknown): 'refused' | 'broken' | 'timeout' | 'skipped' {
+function kindOf(
+  failure: unknown,
+  { isCutShort }: { isCutShort: boolean },
+): 'refused' | 'broken' | 'timeout' | 'late' | 'skipped' {
   if (!(failure instanceof DownstreamError) || failure.code === 'client_closed') return 'skipped'
   if (!failure.sent) return 'refused'
-  return failure.code === 'timeout' ? 'timeout' : 'broken'
+  if (failure.code !== 'timeout') return 'broken'
+  return isCutShort ? 'late' : 'timeout'
 }
 
 /** How long a provider asks to wait, in milliseconds: `retry-after-ms`, else `retry-after` in seconds or as a date. */

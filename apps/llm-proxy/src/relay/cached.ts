@@ -1,4 +1,5 @@
 import type { CachedAnswer } from '../cache/response-cache.ts'
+import { OWN_OF_ANSWER } from './header-policy.ts'
 import type { Recipient } from './recipient.ts'
 
 /** Gives an answer that was given before. */
@@ -8,7 +9,8 @@ export function sendCached(
   limitHeaders: Readonly<Record<string, string>>,
 ): void {
   res.statusCode = status
-  for (const [name, value] of Object.entries({ ...limitHeaders, ...headers })) res.setHeader(name, value)
+  for (const [name, value] of Object.entries({ ...OWN_OF_ANSWER, ...limitHeaders, ...headers }))
+    res.setHeader(name, value)
   res.setHeader('X-Waybill-Cache', 'hit')
   res.setHeader('Content-Length', body.length)
   res.end(body)

@@ -23,6 +23,8 @@ export interface RelayCall {
   /** The protocol that the client speaks, in which it is told of errors. */
   protocol: Protocol
   operation: Operation
+  /** It may cost what nobody here can count. */
+  unmetered?: boolean | undefined
   stream: boolean
   /** A JSON body, and what it asks for. */
   draft: Draft | undefined
@@ -30,6 +32,8 @@ export interface RelayCall {
   body: Readable | undefined
   /** Without its `?`. */
   query: string
+  /** Its request and its place are taken (`Relay.admitted`). */
+  hasEntered?: boolean | undefined
   /** How the request is put to `provider`; undefined when it cannot be. */
   destination(provider: ProviderDefinition, model: string | undefined): Destination | undefined
 }

@@ -11,10 +11,13 @@ const DECODERS: Record<string, (() => NodeJS.ReadWriteStream & Readable) | undef
   zstd: createZstdDecompress,
 }
 
+/** Each has buffers of its own, and a header can name thousands. */
+const MOST_STAGES = 2
+
 /**
  * The body without its content encoding (RFC 9110 section 8.4), as it comes: a provider was asked for none, and some send
  * one all the same. Undefined where it has none. What is no such encoding fails the stream.
- * @throws Problem upstream_failed for an encoding that is not known
+ * @throws Problem upstream_failed for an encoding that is not known, and for more than two of them
  */
 export function decoded(body: Readable, encoding: unknown): Readable | undefined {
   if (typeof encoding !== 'string') return undefined
@@ -24,16 +27,19 @@ export function decoded(body: Readable, encoding: unknown): Readable | undefined
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'identity')
   if (names.length === 0) return undefined
+  if (names.length > MOST_STAGES) throw refused(body)
   const stages = names.toReversed().map((name) => {
     const decoder = DECODERS[name]?.()
-    if (!decoder) {
-      body.destroy()
-      throw new Problem('upstream_failed', 'The provider answered in an encoding that it was not asked for.')
-    }
+    if (!decoder) throw refused(body)
     return decoder
   })
   const last = stages.at(-1) ?? body
   // Errors go from stage to stage to the last one, which whoever reads it hears.
   pipeline([body, ...stages], () => undefined)
   return last
+}
+
+function refused(body: Readable): Problem {
+  body.destroy()
+  return new Problem('upstream_failed', 'The provider answered in an encoding that it was not asked for.')
 }

@@ -1,28 +1,72 @@
-/** What an image or a file counts, whatever it has in bytes. */
-const ATTACHMENT_TOKENS = 1_000
-/** A text without any space in its beginning is no text: an image in base64 for one. */
-const ATTACHMENT_CHARS = 2_000
+import { countOf, listOf, objectOf } from '../protocols/json.ts'
+import type { JsonObject } from '../protocols/json.ts'
+import type { Operation, Protocol } from '../protocols/protocol.ts'
+import type { RelayConfig } from './config.ts'
+import type { Draft } from './draft.ts'
+import { estimateInput } from './input-tokens.ts'
 
-/**
- * How many tokens of input a request has, before anybody has counted: its texts at four characters a token, and its numbers,
- * which may be tokens already, at one each.
- */
-export function estimateInput(body: unknown): number {
-  let tokens = 0
-  // A list of what is still to look at, and no recursion: depth is the client's to choose.
-  const waiting: unknown[] = [body]
-  while (waiting.length > 0) {
-    const value = waiting.pop()
-    if (typeof value === 'string') tokens += tokensOf(value)
-    else if (typeof value === 'number') tokens++
-    else if (typeof value === 'object' && value !== null) {
-      for (const inner of Object.values(value)) waiting.push(inner)
-    }
-  }
-  return tokens
+/** What the relay knows of a call's tokens before it is made. */
+export interface Estimate {
+  /** All that it may use, input and output: what a budget must have left. */
+  estimatedTokens: number
+  estimatedInputTokens: number
+  /** What is taken from the tokens of the minute until it is over. */
+  reservedTokens: number
 }
 
-function tokensOf(text: string): number {
-  const isAttachment = text.length >= ATTACHMENT_CHARS && !text.slice(0, ATTACHMENT_CHARS).includes(' ')
-  return isAttachment ? ATTACHMENT_TOKENS : Math.ceil(text.length / 4)
+/**
+ * The most that a call is thought to use. Where nobody knows what is asked, there are no tokens to count. Some SDKs ask for
+ * 64,000 tokens of output whatever they need: of a minute's tokens as much is not set aside for them.
+ */
+export function estimateOf(
+  draft: Pick<Draft, 'body'> | undefined,
+  operation: Operation,
+  config: Pick<RelayConfig, 'UNSTATED_OUTPUT_TOKENS' | 'RESERVED_OUTPUT_TOKENS_MAX'>,
+): Estimate {
+  if (!draft || operation === 'other')
+    return { estimatedTokens: 0, estimatedInputTokens: 0, reservedTokens: 0 }
+  const input = estimateInput(draft.body)
+  const { body } = draft
+  const most = operation === 'embeddings' ? 0 : (statedOutput(body) ?? config.UNSTATED_OUTPUT_TOKENS)
+  const answers = answersTo(body)
+  return {
+    estimatedTokens: input + most * answers,
+    estimatedInputTokens: input,
+    reservedTokens: input + Math.min(most, config.RESERVED_OUTPUT_TOKENS_MAX) * answers,
+  }
+}
+
+/** The members that say the most tokens of an answer, and how many answers there are to be; Google's are one level down. */
+const MOST_TOKENS = [
+  ...['max_completion_tokens', 'max_output_tokens', 'max_tokens', 'max_tokens_to_sample'],
+  'maxOutputTokens',
+]
+const COUNTS = ['n', 'best_of', 'candidateCount', 'candidate_count']
+
+/** Of several the largest: which of them counts is for the provider to know. */
+function statedOutput(body: JsonObject): number | undefined {
+  const stated = numbersOf(body, MOST_TOKENS)
+  return stated.length === 0 ? undefined : Math.max(...stated)
+}
+
+function answersTo(body: JsonObject): number {
+  // Legacy completions answer each prompt of a list, where they are no tokens of one.
+  const prompts = listOf(body.prompt).filter((prompt) => typeof prompt !== 'number').length
+  return Math.max(1, ...numbersOf(body, COUNTS)) * Math.max(1, prompts)
+}
+
+/** Those of the members that hold a whole number above 0: nothing else is a count to a provider. */
+function numbersOf(body: JsonObject, names: readonly string[]): number[] {
+  const places = [body, objectOf(body.generationConfig), objectOf(body.generation_config)]
+  return places
+    .flatMap((place) => names.map((name) => countOf(place[name]) ?? 0))
+    .filter((count) => count > 0)
+}
+
+/** Methods that ask for nothing to be made. */
+const COSTS_NOTHING = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE'])
+
+/** Whether a request may cost what nobody here can count: a batch, an image, an upload. */
+export function isUnmetered(protocol: Protocol, method: string, path: string): boolean {
+  return !COSTS_NOTHING.has(method) && protocol.operationOf(path) === 'other' && !protocol.isFree(path)
 }

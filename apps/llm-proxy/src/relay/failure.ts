@@ -15,6 +15,11 @@ export function ofFailure(error: unknown, provider: string, { repeated }: { repe
   })
 }
 
+/** Whether a provider may have worked for it. */
+export function wasSent(error: unknown): boolean {
+  return error instanceof DownstreamError && error.sent
+}
+
 /** The client went away, and did not just wait too long. */
 export function isGone(signal: AbortSignal): boolean {
   return signal.aborted && signal.reason instanceof Problem && signal.reason.code === 'client_closed'

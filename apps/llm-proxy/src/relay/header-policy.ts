@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
-import { VIA } from './loop.ts'
 
 /**
  * What of a request goes to every provider; its protocol names more. All else stays here: credentials, cookies, identity,
@@ -31,7 +30,16 @@ const REQUEST = [
 ] as const
 
 /** What this service says for itself. */
-const OWN = { 'accept-encoding': 'identity', via: VIA } as const
+const OWN = { 'accept-encoding': 'identity' } as const
+
+/**
+ * What this service says with every answer of a provider. It comes from the platform's own origin, where a page among the
+ * provider's files must not run.
+ */
+export const OWN_OF_ANSWER = {
+  'cache-control': 'private, no-store',
+  'content-security-policy': "sandbox; default-src 'none'",
+} as const
 
 /** What of an answer comes back, whoever the provider is. */
 const RESPONSE = new Set([
@@ -53,12 +61,12 @@ const RESPONSE_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-'] as const
 
 /** Every header that may be sent to one of `providers`: the list that http-client holds each request against. */
 export function sendableHeaders(providers: readonly ProviderDefinition[]): string[] {
-  const special = providers.flatMap(({ protocol, credentialHeader = [] }) => [
-    ...protocol.requestHeaders,
-    ...Object.keys(protocol.credential('')),
-    ...[credentialHeader].flat(),
+  const special = providers.flatMap((provider) => [
+    ...provider.protocol.requestHeaders,
+    ...Object.keys(credentialHeaders(provider, '', '')),
+    ...Object.keys(credentialHeaders(provider, '', `${provider.openAiPath ?? ''}/models`)),
   ])
-  return [...new Set([...REQUEST, ...Object.keys(OWN), ...special].map((name) => name.toLowerCase()))]
+  return [...new Set([...REQUEST, ...Object.keys(OWN), 'via', ...special].map((name) => name.toLowerCase()))]
 }
 
 /**
@@ -68,7 +76,7 @@ export function sendableHeaders(providers: readonly ProviderDefinition[]): strin
 export function requestHeaders(
   headers: IncomingHttpHeaders,
   { protocol }: ProviderDefinition,
-  { isStreaming }: { isStreaming: boolean },
+  { isStreaming, via }: { isStreaming: boolean; via: string },
 ): Record<string, string> {
   const kept: Record<string, string> = {}
   const nominated = connectionOptions(headers.connection)
@@ -78,15 +86,16 @@ export function requestHeaders(
   }
   for (const name of REQUEST) if (isStreaming || name !== 'content-length') keep(name)
   protocol.requestHeaders.forEach(keep)
-  return Object.assign(kept, OWN)
+  return Object.assign(kept, OWN, { via })
 }
 
-/** The headers that stand for the user's key at `provider`. */
+/** The headers that stand for the user's key at `provider`, on this path. */
 export function credentialHeaders(
   { protocol, credentialHeader }: ProviderDefinition,
   secret: string,
+  path: string,
 ): Record<string, string> {
-  return credentialHeader === undefined ? protocol.credential(secret) : { [credentialHeader]: secret }
+  return credentialHeader === undefined ? protocol.credential(secret, path) : { [credentialHeader]: secret }
 }
 
 /**

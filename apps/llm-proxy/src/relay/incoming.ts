@@ -4,12 +4,19 @@ import { Problem } from '@waybill/service-kit'
 import type { Operation } from '../protocols/protocol.ts'
 import { readDraft } from './draft.ts'
 import type { Draft } from './draft.ts'
+import { hasMoreValues } from './json-values.ts'
 import { hasBody, isJson, limited, readWhole, refuseEncoded } from './request-body.ts'
 
 /** The body of a request: JSON that was read and judged, or bytes that stream. */
 export interface IncomingBody {
   draft: Draft | undefined
   body: Readable | undefined
+}
+
+export interface BodyLimits {
+  bodyLimitBytes: number
+  /** Of a JSON body: its lists, objects and commas. */
+  maxJsonValues: number
 }
 
 /**
@@ -19,13 +26,24 @@ export interface IncomingBody {
 export async function incomingBody(
   req: IncomingMessage,
   operation: Operation,
-  limitBytes: number,
+  { bodyLimitBytes, maxJsonValues }: BodyLimits,
 ): Promise<IncomingBody> {
   if (!hasBody(req)) return { draft: undefined, body: undefined }
   refuseEncoded(req)
-  if (isJson(req)) return { draft: readDraft(await readWhole(req, limitBytes)), body: undefined }
+  if (isJson(req)) {
+    const bytes = await readWhole(req, bodyLimitBytes)
+    if (hasMoreValues(bytes, maxJsonValues)) throw tooMany(maxJsonValues)
+    return { draft: readDraft(bytes), body: undefined }
+  }
   if (operation !== 'other') {
     throw new Problem('unsupported_media_type', 'This path takes a body of type application/json.')
   }
-  return { draft: undefined, body: limited(req, limitBytes) }
+  return { draft: undefined, body: limited(req, bodyLimitBytes) }
+}
+
+function tooMany(most: number): Problem {
+  return new Problem(
+    'payload_too_large',
+    `The body holds more than the ${most} JSON values that this route accepts.`,
+  )
 }

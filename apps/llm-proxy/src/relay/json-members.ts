@@ -10,6 +10,7 @@ export interface Member {
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
+const COLON = 0x3a
 
 /**
  * The members of the JSON object that begins at `from`, in the order in which they stand, repeated ones too. Nothing is
@@ -27,7 +28,7 @@ export function membersOf(json: Buffer, from = 0): Member[] | undefined {
     if (json[at] !== QUOTE) return undefined
     const nameEnd = endOfString(json, at)
     at = skipSpace(json, nameEnd)
-    if (json[at] !== 0x3a) return undefined
+    if (json[at] !== COLON) return undefined
     const valueStart = skipSpace(json, at + 1)
     const valueEnd = endOfValue(json, valueStart)
     if (valueEnd === valueStart) return undefined
@@ -36,6 +37,28 @@ export function membersOf(json: Buffer, from = 0): Member[] | undefined {
     if (json[at] === 0x7d) return members
     if (json[at] !== 0x2c) return undefined
     at = skipSpace(json, at + 1)
+  }
+}
+
+/** The names of the members within a value, down to those of `depth` objects in one another; repeated ones too. */
+export function* namesWithin(
+  json: Buffer,
+  { valueStart, valueEnd }: Pick<Member, 'valueStart' | 'valueEnd'>,
+  depth: number,
+): Generator<string> {
+  let objects = 0
+  let at = valueStart
+  while (at < valueEnd) {
+    const byte = json[at]
+    if (byte === QUOTE) {
+      const end = endOfString(json, at)
+      if (objects <= depth && json[skipSpace(json, end)] === COLON) yield nameAt(json, at, end)
+      at = end
+      continue
+    }
+    if (byte === 0x7b) objects++
+    else if (byte === 0x7d) objects--
+    at++
   }
 }
 
@@ -69,7 +92,7 @@ function skipSpace(json: Buffer, from: number): number {
 }
 
 /** Behind the string whose opening mark is at `from`; the end of the bytes when it has no end. */
-function endOfString(json: Buffer, from: number): number {
+export function endOfString(json: Buffer, from: number): number {
   let at = from + 1
   for (;;) {
     const quote = json.indexOf(QUOTE, at)

@@ -1,5 +1,7 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '@waybill/service-kit'
+import { judgedPath } from '../protocols/judged-path.ts'
+import { isOpen } from '../providers/open-paths.ts'
 import type { Target } from '../routing/routing.ts'
 import type { Destination, RelayCall } from './call.ts'
 
@@ -13,12 +15,15 @@ export interface Outgoing {
   hidesUsage: boolean
 }
 
+/** What became of it, as whoever reads the answer needs to know it. */
+export type Sent = Omit<Outgoing, 'body'>
+
 /** Two operations of OpenAI's know `stream_options.include_usage`. */
-const isCounted = (path: string) => path.endsWith('/completions')
+const isCounted = (path: string) => judgedPath(path).endsWith('/completions')
 
 /**
  * How the request is put to `target`: the client's bytes, but for another model and for the usage that is asked for.
- * @throws Problem bad_request when it cannot be put to that provider
+ * @throws Problem bad_request when it cannot be put to that provider, forbidden when that path of it is not open
  */
 export function outgoingTo(target: Target, call: RelayCall): Outgoing {
   const { provider } = target
@@ -26,6 +31,11 @@ export function outgoingTo(target: Target, call: RelayCall): Outgoing {
   const model = target.model ?? call.model
   const destination = call.destination(provider, model)
   if (!destination) throw new Problem('bad_request', `${provider.name} cannot be asked this.`)
+  if (!isOpen(destination.path, provider)) {
+    throw new Problem('forbidden', `This path of ${provider.name} is not open to users.`, {
+      extensions: { reason: 'path_not_open' },
+    })
+  }
   const { translation, headers = {} } = destination
   if (translation) return { destination, headers, body: translation.body, hidesUsage: false }
   const path = target.model === undefined ? destination.path : withModel(destination.path, target.model, call)
@@ -39,8 +49,13 @@ export function outgoingTo(target: Target, call: RelayCall): Outgoing {
   }
 }
 
-/** Where the protocol has the model in the path, another one goes there. */
+/**
+ * Where the protocol has the model in the path, another one goes there.
+ * @throws Problem bad_request when the path spells it otherwise than it is read
+ */
 function withModel(path: string, model: string, { provider, model: asked }: RelayCall): string {
   const named = provider.protocol.modelIn(path)
-  return named === undefined || asked === undefined ? path : path.replace(named, encodeURIComponent(model))
+  if (named === undefined || asked === undefined) return path
+  if (!path.includes(named)) throw new Problem('bad_request', 'The path encodes the name of its model.')
+  return path.replace(named, encodeURIComponent(model))
 }

@@ -71,6 +71,8 @@ export async function pump(
     // The listener for errors stays: one that comes late concerns nobody any more.
     body.on('data', onData).once('end', onEnd).on('error', onBroken).once('close', onBroken)
     if (res.destroyed) onGone()
+    // It told of it before anybody listened.
+    else if (body.destroyed && !body.readableEnded) onBroken(body.errored)
   })
 }
 

@@ -1,8 +1,12 @@
+import type { IncomingMessage } from 'node:http'
 import { Problem, requestContext } from '@waybill/service-kit'
+import type { UserPrincipal } from '@waybill/service-kit'
 import type { Inference } from '@waybill/telemetry'
+import { createOutputText } from '../protocols/output-text.ts'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
 import type { Routing } from '../routing/routing.ts'
-import type { Meter, MeteredRun } from '../usage/meter.ts'
+import type { CallOutcome, Meter, MeteredRun } from '../usage/meter.ts'
+import { admitted } from './admission.ts'
 import { answerWith } from './answer.ts'
 import type { AnswerConfig, End } from './answer.ts'
 import { attempt } from './attempts.ts'
@@ -10,19 +14,30 @@ import type { AttemptOptions } from './attempts.ts'
 import { sendCached } from './cached.ts'
 import type { RelayCall } from './call.ts'
 import type { RelayConfig } from './config.ts'
-import { estimateInput } from './estimate.ts'
-import { isGone, ofFailure } from './failure.ts'
-import { refuseLoop } from './loop.ts'
+import { estimateOf } from './estimate.ts'
+import { isGone, ofFailure, wasSent } from './failure.ts'
+import type { Loop } from './loop.ts'
 import { inferenceOf, serverOf } from './telemetry.ts'
 import type { Recipient } from './recipient.ts'
 
 export interface RelayOptions extends Pick<AttemptOptions, 'keys' | 'cache' | 'upstream'> {
   meter: Meter
   routing: Pick<Routing, 'attempts'>
+  loop: Loop
   config: RelayConfig & AnswerConfig
 }
 
 export interface Relay {
+  /**
+   * Does `work` with a request once its user may make it: one whose body costs something to read has its request and its place
+   * before that, and the call says so (`hasEntered`).
+   * @throws Problem rate_limited
+   */
+  admitted<T>(
+    req: Pick<IncomingMessage, 'headers'>,
+    principal: UserPrincipal,
+    work: (hasEntered: boolean) => Promise<T>,
+  ): Promise<T>
   /**
    * Takes a request to a provider, with the user's own key, and its answer to the client. Returns when all is over, also
    * when the answer broke midway, which the client has been told then.
@@ -31,29 +46,36 @@ export interface Relay {
   relay(call: RelayCall, res: Recipient): Promise<void>
 }
 
-/** What became of a call, and where. */
-interface Ended extends End {
+/** What became of a call, and where, as far as it is known. */
+interface Ended extends End, Pick<CallOutcome, 'unused'> {
   provider?: ProviderDefinition
   model?: string | undefined
   keyId?: string | undefined
+  /** What the model wrote, where that is captured. */
+  output?: (() => string) | undefined
 }
 
 export function createRelay(options: RelayOptions): Relay {
   return {
+    admitted: (req, principal, work) => admitted(options.meter, req, principal, work),
+
     async relay(call, res) {
-      refuseLoop(call.headers)
-      const { principal, provider, model = '', operation, stream, signal } = call
+      options.loop.refuse(call.headers)
+      const { principal, provider, model = '', operation, stream, unmetered, hasEntered, signal } = call
+      const estimate = estimateOf(call.draft, operation, options.config)
       const run = await options.meter.begin({
-        ...{ principal, model, operation, stream },
+        ...{ principal, model, operation, stream, unmetered, hasEntered, ...estimate },
         provider: provider.name,
-        ...estimateOf(call, options.config),
       })
-      const inference = inferenceOf(call)
       // However it ends, and whatever is thrown on the way: what was reserved is given back, once.
-      let ended: Ended = { result: 'failed', observed: { finishReasons: [] } }
+      const ended: Ended = { result: 'failed', observed: { finishReasons: [] }, unused: true }
+      let inference: Inference | undefined
       try {
         signal.throwIfAborted()
-        ended = await served(call, res, { ...options, run, inference })
+        inference = inferenceOf(call)
+        call.draft?.forget('body')
+        const mostOutputTokens = estimate.estimatedTokens - estimate.estimatedInputTokens
+        await serve(call, res, ended, { ...options, run, inference, mostOutputTokens })
       } catch (error) {
         if (isGone(signal)) ended.result = 'aborted'
         ended.error = error instanceof Problem ? error.code : 'internal'
@@ -65,12 +87,15 @@ export function createRelay(options: RelayOptions): Relay {
   }
 }
 
-async function served(
-  call: RelayCall,
-  res: Recipient,
-  options: RelayOptions & { run: MeteredRun; inference: Inference | undefined },
-): Promise<Ended> {
-  const { config, routing, cache, keys, upstream, run, inference } = options
+interface ServeOptions extends RelayOptions {
+  run: MeteredRun
+  inference: Inference | undefined
+  mostOutputTokens: number
+}
+
+/** `ended` says at each moment what would be true, were that the end. */
+async function serve(call: RelayCall, res: Recipient, ended: Ended, options: ServeOptions): Promise<void> {
+  const { config, routing, loop, cache, keys, upstream, run, inference } = options
   const { provider, operation, model, alias } = call
   const deadline = deadlineOf(config)
   const attempts = routing.attempts({
@@ -83,51 +108,56 @@ async function served(
   const trying = () =>
     attempt(call, attempts, {
       ...{ cache, keys, upstream, deadline },
+      via: loop.via(call.headers),
       connectMs: config.UPSTREAM_CONNECT_TIMEOUT_MS,
       firstByteMs: config.UPSTREAM_FIRST_BYTE_TIMEOUT_MS,
     }).catch((error: unknown) => {
+      ended.unused = !wasSent(error)
       throw ofFailure(error, provider.name, attempts)
     })
   const reached = await (inference ? inference.run(trying) : trying())
-  const { target, outgoing, keyId, cacheKey, result } = reached
-  const who = { provider: target.provider, model: target.model ?? model, keyId }
+  const { target, sent, keyId, cacheKey, result } = reached
+  // Nothing is sent any more.
+  call.draft?.forget('all')
+  Object.assign(ended, { provider: target.provider, model: target.model ?? model, keyId })
   if ('cached' in result) {
     sendCached(result.cached, res, run.headers)
-    return { ...who, observed: { finishReasons: [] }, result: 'cached' }
+    ended.result = 'cached'
+    return
   }
+  ended.unused = result.answer.status >= 300
+  const output = inference?.capturesContent === true ? createOutputText() : undefined
+  ended.output = output?.text
   const end = await answerWith(result.answer, res, {
-    ...{ call, outgoing, deadline, config, provider: target.provider },
+    ...{ call, sent, deadline, config },
+    provider: output
+      ? { ...target.provider, protocol: output.reading(target.provider.protocol) }
+      : target.provider,
+    mostOutputTokens: options.mostOutputTokens,
     limitHeaders: run.headers,
     repeated: attempts.repeated,
     onFirstFrame: () => inference?.firstChunk(),
     keep: cacheKey && ((answer) => cache.set(cacheKey, answer)),
   })
-  return { ...end, ...who, model: who.model ?? end.observed.model }
+  ended.model ??= end.observed.model
+  Object.assign(ended, end)
 }
 
 function settle(ended: Ended, call: RelayCall, run: MeteredRun, inference: Inference | undefined): void {
-  const { provider, model, keyId, result, observed, estimatedOutputTokens, error } = ended
+  const { provider, model, keyId, result, observed, estimatedOutputTokens, unused, output, error } = ended
   run.end({
-    ...{ model, keyId, result, estimatedOutputTokens },
+    ...{ model, keyId, result, estimatedOutputTokens, unused },
     provider: provider?.name,
     usage: observed.usage,
   })
   inference?.end({
     ...observed,
-    error,
+    ...{ output, error },
     ...(provider &&
       provider !== call.provider && {
         answeredBy: { provider: provider.telemetryName, server: serverOf(provider) },
       }),
   })
-}
-
-/** The most that the call is thought to use. Where nobody knows what is asked, there are no tokens to count. */
-function estimateOf({ draft, operation }: RelayCall, { UNSTATED_OUTPUT_TOKENS }: RelayConfig) {
-  if (!draft || operation === 'other') return { estimatedTokens: 0 }
-  const estimatedInputTokens = estimateInput(draft.body)
-  const output = operation === 'embeddings' ? 0 : (draft.maxTokens ?? UNSTATED_OUTPUT_TOKENS)
-  return { estimatedInputTokens, estimatedTokens: estimatedInputTokens + output }
 }
 
 /** Time enough for our own last word, before the request is cut off at its own deadline. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Transform } from 'node:stream'
 import type { Readable } from 'node:stream'
 import { Problem } from '@waybill/service-kit'
+import { CollectedBytes } from '../collected-bytes.ts'
 
 /** Whether the request says that its body is JSON. */
 export function isJson({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
@@ -25,25 +26,30 @@ export function refuseEncoded({ headers }: Pick<IncomingMessage, 'headers'>): vo
  * @throws Problem payload_too_large as soon as there are more than `limitBytes`, client_closed when it does not end
  */
 export async function readWhole(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = []
-    let length = 0
-    req.on('data', (chunk: Buffer) => {
-      length += chunk.length
-      if (length <= limitBytes) {
-        chunks.push(chunk)
-        return
-      }
-      chunks.length = 0
-      reject(tooLarge(limitBytes))
-    })
-    req.once('end', () => {
-      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks, length))
-    })
-    req.once('error', () => {
-      reject(new Problem('client_closed', 'The request ended before its body was complete.'))
-    })
-  })
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
+  const bytes = new CollectedBytes()
+  const onData = (chunk: Buffer): void => {
+    bytes.add(chunk)
+    if (bytes.length <= limitBytes) return
+    finish()
+    // What is still to come is read and dropped, so that the answer can be.
+    req.resume()
+    reject(tooLarge(limitBytes))
+  }
+  const onEnd = (): void => {
+    resolve(bytes.whole())
+    finish()
+  }
+  const onError = (): void => {
+    reject(new Problem('client_closed', 'The request ended before its body was complete.'))
+  }
+  // The request lives as long as its answer, and whatever listens to it: nothing there shall hold the body.
+  const finish = (): void => {
+    bytes.clear()
+    req.off('data', onData).off('end', onEnd).off('error', onError)
+  }
+  req.on('data', onData).once('end', onEnd).once('error', onError)
+  return promise
 }
 
 /** The body as it comes; it fails with payload_too_large behind `limitBytes`. */

@@ -4,6 +4,7 @@ import type { Protocol, StreamObserver } from '../protocols/protocol.ts'
 import { createFrameSplitter } from '../protocols/sse.ts'
 import type { Frame } from '../protocols/sse.ts'
 import type { StreamTranslation } from '../translation/translation.ts'
+import { createCopy } from './answer-copy.ts'
 import { breakOff, pump } from './pump.ts'
 import { withoutUsage } from './usage-filter.ts'
 import type { Recipient } from './recipient.ts'
@@ -86,8 +87,9 @@ export async function forwardStream(
     for (const { event, data } of splitter.push(EMPTY_LINE))
       if (data !== undefined) observer.frame(event, data)
   }
-  // What happens behind the end mark takes nothing away from the answer; its absence does, however clean the end.
-  const isWhole = observer.ended() && (hasEndMark || !broken) && broken?.code !== 'client_closed'
+  // What happens behind the end mark, be it that the client leaves, takes nothing away from the answer; its absence does,
+  // however clean the end.
+  const isWhole = observer.ended() && (hasEndMark || !broken)
   const problem = isWhole
     ? undefined
     : (broken ?? new Problem('upstream_failed', `${name} ended its stream midway.`))
@@ -110,19 +112,6 @@ function translated(frames: readonly Frame[], translation: StreamTranslation): B
   let text = ''
   for (const { event, data } of frames) if (data !== undefined) text += translation.frame(event, data)
   return text === '' ? undefined : Buffer.from(text)
-}
-
-function createCopy(limit: number): { add(bytes: Buffer): void; whole(): Buffer | undefined } {
-  const pieces: Buffer[] = []
-  let length = 0
-  return {
-    add(bytes) {
-      length += bytes.length
-      if (length <= limit) pieces.push(bytes)
-      else pieces.length = 0
-    },
-    whole: () => (length <= limit ? Buffer.concat(pieces, length) : undefined),
-  }
 }
 
 /** One buffer; `chunk` itself when that is all of it. */

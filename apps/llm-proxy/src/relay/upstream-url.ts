@@ -1,3 +1,4 @@
+import { isAmbiguousPath } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
 
@@ -18,8 +19,7 @@ export interface WirePath {
 export function wirePath(url: string, prefix: string): WirePath {
   const mark = url.indexOf('?')
   const path = mark === -1 ? url : url.slice(0, mark)
-  // `//` is in every absolute URL too, which HTTP allows in place of a path.
-  if (/\\|%2f|%5c|\/\/|;|#|\/(?:\.|%2e){1,2}(?:\/|$)/i.test(path)) {
+  if (isAmbiguousPath(path)) {
     throw new Problem('bad_request', 'The path holds a segment that is not accepted.')
   }
   return {

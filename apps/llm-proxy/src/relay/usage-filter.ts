@@ -8,7 +8,7 @@ const BRACE = 0x7b
 
 /**
  * Takes out of a stream of chat completions what `stream_options.include_usage` put into it: the chunk that has no choices
- * but the usage, and `"usage":null` of all the others. Every other byte stays.
+ * but the usage, and `"usage":null` of all the others. Every other byte stays, and every frame that says something else.
  * @returns undefined when nothing is left of the frame
  */
 export function withoutUsage({ raw, data }: Pick<Frame, 'raw' | 'data'>): Buffer | undefined {
@@ -21,7 +21,8 @@ export function withoutUsage({ raw, data }: Pick<Frame, 'raw' | 'data'>): Buffer
   if (!members || !usage) return raw
   const choices = members.find(({ name }) => name === 'choices')
   const hasChoices = choices !== undefined && membersIn(raw, choices) !== '[]'
-  if (textOf(raw, usage) !== 'null') return hasChoices ? raw : undefined
+  const saysMore = hasChoices || members.some(({ name }) => name === 'error')
+  if (textOf(raw, usage) !== 'null') return saysMore ? raw : undefined
   // With the comma before it, or behind it where it is the first one.
   const before = members[index - 1]
   const next = members[index + 1]

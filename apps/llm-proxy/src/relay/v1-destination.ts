@@ -1,3 +1,5 @@
+import { ANTHROPIC_VERSION } from '../protocols/anthropic.ts'
+import { judgedPath } from '../protocols/judged-path.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
 import type { Translation } from '../translation/translation.ts'
@@ -9,9 +11,9 @@ export type ChatTranslations = Readonly<
   Partial<Record<Protocol['name'], (bytes: Buffer, model: string) => Translation>>
 >
 
-/** Of those that Anthropic has, the one that the translation speaks. */
+/** What the client cannot know that it has to say. */
 const NEEDED: Partial<Record<Protocol['name'], Readonly<Record<string, string>>>> = {
-  anthropic: { 'anthropic-version': '2023-06-01' },
+  anthropic: ANTHROPIC_VERSION,
 }
 
 /**
@@ -22,7 +24,7 @@ export function v1Destination(path: string, draft: Draft, translations: ChatTran
   return (provider: ProviderDefinition, model = ''): Destination | undefined => {
     if (provider.openAiPath !== undefined) return { path: provider.openAiPath + path }
     const { name } = provider.protocol
-    const translate = path === '/chat/completions' ? translations[name] : undefined
+    const translate = judgedPath(path) === '/chat/completions' ? translations[name] : undefined
     const translation = translate?.(draft.bytes, model)
     return translation && { path: translation.path, translation, headers: NEEDED[name] ?? {} }
   }

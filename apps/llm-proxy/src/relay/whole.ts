@@ -1,10 +1,13 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '@waybill/service-kit'
+import { CollectedBytes } from '../collected-bytes.ts'
+import { createCopy } from './answer-copy.ts'
+import type { AnswerCopy } from './answer-copy.ts'
 import { breakOff, pump } from './pump.ts'
 import type { Recipient } from './recipient.ts'
 
 export interface WholeOptions {
-  /** Up to how many bytes a copy is kept. */
+  /** Up to how many bytes a copy is kept; 0: none. */
   copyBytes: number
   name: string
   idleMs: number
@@ -14,8 +17,8 @@ export interface WholeOptions {
 
 export interface WholeEnd {
   problem: Problem | undefined
-  /** The body, when all of it came and it is not larger than the copy may be. */
-  copy: Buffer | undefined
+  /** What has come of the body. */
+  copy: AnswerCopy
 }
 
 /**
@@ -28,19 +31,16 @@ export async function forwardWhole(
   res: Recipient,
   { copyBytes, ...options }: WholeOptions,
 ): Promise<WholeEnd> {
-  const chunks: Buffer[] = []
-  let length = 0
+  const copy = createCopy(copyBytes)
   const pass = (chunk: Buffer): Buffer => {
-    length += chunk.length
-    if (length <= copyBytes) chunks.push(chunk)
-    else chunks.length = 0
+    copy.add(chunk)
     return chunk
   }
   const problem = await pump(body, res, { ...options, pass })
   if (problem && !res.headersSent) throw problem
   if (problem) await breakOff(res, undefined, 0)
   else res.end()
-  return { problem, copy: problem || length > copyBytes ? undefined : Buffer.concat(chunks, length) }
+  return { problem, copy }
 }
 
 /**
@@ -52,16 +52,14 @@ export async function readAnswer(
   res: Recipient,
   { copyBytes, ...options }: WholeOptions,
 ): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let length = 0
+  const bytes = new CollectedBytes()
   const pass = (chunk: Buffer): undefined => {
-    length += chunk.length
-    if (length > copyBytes) throw tooLong(options.name, copyBytes)
-    chunks.push(chunk)
+    if (bytes.length + chunk.length > copyBytes) throw tooLong(options.name, copyBytes)
+    bytes.add(chunk)
   }
   const problem = await pump(body, res, { ...options, pass })
   if (problem) throw problem
-  return Buffer.concat(chunks, length)
+  return bytes.whole()
 }
 
 function tooLong(name: string, limit: number): Problem {

@@ -1,16 +1,19 @@
 import { user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
-import type { Route, RouteInput } from '@waybill/service-kit'
+import type { Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
 import { answerFromMemory } from '../answering.ts'
 import type { AnsweringOptions } from '../answering.ts'
 import { embedTexts } from '../embedding-texts.ts'
 import type { EmbeddingOptions } from '../embedding-texts.ts'
 import type { Indexing } from '../indexing.ts'
+import type { Model } from '../provider.ts'
 import { summarizeText } from '../summarizing.ts'
 import type { SummarizingOptions } from '../summarizing.ts'
 import { countTokens } from '../tokenizing.ts'
-import type { Vendors } from '../vendors/ask.ts'
+import { DEFAULT_ENCODING } from '../tokens/encodings.ts'
+import type { LocalCall, LocalCalls } from '../usage/local-calls.ts'
+import type { AnsweringHere } from './llm.ts'
 
 export interface Operations {
   indexing: Indexing
@@ -20,10 +23,14 @@ export interface Operations {
 }
 
 /** What the operations write and read in data_store is written and read as the user: there, `memory.*` is needed too. */
-export function executeRoutes(operations: Operations, { withKeyOf }: Pick<Vendors, 'withKeyOf'>): Route[] {
+export function executeRoutes(
+  operations: Operations,
+  { vendors, localCalls, timeoutMs }: AnsweringHere,
+): Route[] {
   return [
     route(llmProxy.execute, {
       auth: user('agents.query'),
+      timeoutMs,
       problems: [
         'not_found',
         'payload_too_large',
@@ -32,29 +39,61 @@ export function executeRoutes(operations: Operations, { withKeyOf }: Pick<Vendor
         'unavailable',
         'timeout',
       ],
-      handle: ({ req, body, log, signal }) =>
-        withKeyOf(req.headers, () => execute(body, operations, { log, signal })),
+      handle: (input) => vendors.withKeyOf(input.req.headers, () => execute(input, operations, localCalls)),
     }),
   ]
 }
 
+type Input = RouteInput<unknown, unknown, llmProxy.ExecuteRequest, UserPrincipal>
+
+/** Each is one call of the user, whatever it takes: by the model that does most of the work. */
 async function execute(
-  request: llmProxy.ExecuteRequest,
+  input: Input,
   { indexing, answering, summarizing, embedding }: Operations,
-  { log, signal }: Pick<RouteInput<unknown, unknown, unknown, unknown>, 'log' | 'signal'>,
+  calls: LocalCalls,
 ) {
+  const { body: request, log, signal } = input
+  const { models, tokenizer } = embedding
+  const callOf = (kind: Model['kind'], model: string | undefined, texts: readonly string[]): LocalCall => ({
+    ...input,
+    answerer: models.resolve(model, kind),
+    operation: kind === 'chat' ? 'chat' : 'embeddings',
+    texts,
+  })
   switch (request.operation) {
-    case 'index':
-      return indexing.index(request.input, log, signal)
-    case 'answer':
-      return answerFromMemory(request.input, answering, signal)
-    case 'summarize':
-      return summarizeText(request.input, summarizing, signal)
-    case 'embed': {
-      const { vectors, model, tokens } = await embedTexts(request.input, embedding, signal)
-      return { embeddings: vectors, dimensions: vectors[0]?.length ?? 0, model, tokens }
+    case 'index': {
+      const { document, model } = request.input
+      return calls.metered(callOf('embedding', model, [document.text]), async (used) => {
+        const output = await indexing.index(request.input, log, signal)
+        used({ input_tokens: output.tokens, output_tokens: 0 })
+        return output
+      })
     }
+    case 'answer': {
+      const { question, model } = request.input
+      return calls.metered(callOf('chat', model, [question]), async (used) => {
+        const output = await answerFromMemory(request.input, answering, signal)
+        const read = [question, ...output.passages.map(({ text }) => text)].join('\n')
+        used({
+          input_tokens: await tokenizer.count(read, DEFAULT_ENCODING, signal),
+          output_tokens: await tokenizer.count(output.answer ?? '', DEFAULT_ENCODING, signal),
+        })
+        return output
+      })
+    }
+    case 'summarize':
+      return calls.metered(callOf('chat', request.input.model, [request.input.text]), async (used) => {
+        const output = await summarizeText(request.input, summarizing, signal)
+        used(output.usage)
+        return output
+      })
+    case 'embed':
+      return calls.metered(callOf('embedding', request.input.model, request.input.texts), async (used) => {
+        const { vectors, model, tokens } = await embedTexts(request.input, embedding, signal)
+        used({ input_tokens: tokens, output_tokens: 0 })
+        return { embeddings: vectors, dimensions: vectors[0]?.length ?? 0, model, tokens }
+      })
     case 'tokenize':
-      return countTokens(request.input, embedding.tokenizer, signal)
+      return calls.counted(input.principal, () => countTokens(request.input, tokenizer, signal))
   }
 }

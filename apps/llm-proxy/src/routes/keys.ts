@@ -1,18 +1,27 @@
 import { signedIn } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
-import { route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import { enforceQuotas, route } from '@waybill/service-kit'
+import type { Counter, Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
 import type { StoredKey } from '../keys/key-store.ts'
 import type { Keys } from '../keys/keys.ts'
 
+type Input = RouteInput<unknown, unknown, unknown, UserPrincipal>
+
 /** Keys are managed by who has logged in, and never with an API key: a stolen one could add a key of the thief's, or delete all. */
-export function keyRoutes(keys: Keys): Route[] {
+export function keyRoutes(keys: Keys, checks: Counter): Route[] {
   const auth = signedIn('agents.query')
+  /** Each check is a call to somebody else's service, in our name. @throws Problem rate_limited */
+  const countCheck = async ({ res, principal }: Pick<Input, 'res' | 'principal'>) => {
+    enforceQuotas(res, [await checks(principal.userId)])
+  }
   return [
     route(llmProxy.addKey, {
       auth,
       problems: ['insufficient_permission', 'conflict', 'unprocessable', 'upstream_failed', 'unavailable'],
-      handle: async ({ body, principal }) => described(await keys.add(principal, body)),
+      async handle({ res, body, principal }) {
+        if (body.check) await countCheck({ res, principal })
+        return described(await keys.add(principal, body))
+      },
     }),
     route(llmProxy.listKeys, {
       auth,
@@ -34,8 +43,10 @@ export function keyRoutes(keys: Keys): Route[] {
     route(llmProxy.rotateKey, {
       auth,
       problems: ['not_found', 'unprocessable', 'upstream_failed', 'unavailable'],
-      handle: async ({ params, body, principal }) =>
-        described(await keys.rotate(principal, params.id, body.key, body.check ?? false)),
+      async handle({ res, params, body, principal }) {
+        if (body.check) await countCheck({ res, principal })
+        return described(await keys.rotate(principal, params.id, body.key, body.check ?? false))
+      },
     }),
     route(llmProxy.removeKey, {
       auth,
@@ -48,7 +59,8 @@ export function keyRoutes(keys: Keys): Route[] {
     route(llmProxy.checkKey, {
       auth,
       problems: ['not_found', 'insufficient_permission', 'unavailable'],
-      async handle({ params, principal }) {
+      async handle({ res, params, principal }) {
+        await countCheck({ res, principal })
         const { result, key } = await keys.check(principal, params.id)
         return { result, key: described(key) }
       },

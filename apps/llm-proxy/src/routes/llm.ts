@@ -2,28 +2,55 @@ import { randomUUID } from 'node:crypto'
 import { user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { asProblem, Problem, problemDocument, route } from '@waybill/service-kit'
-import type { Route, RouteInput } from '@waybill/service-kit'
+import type { Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
 import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
+import type { LocalCalls, Used } from '../usage/local-calls.ts'
 import type { Vendors } from '../vendors/ask.ts'
 import { eventFrame, sendEvents } from './event-stream.ts'
 
-export function llmRoutes(options: CompletionOptions, { withKeyOf }: Pick<Vendors, 'withKeyOf'>): Route[] {
+export interface AnsweringHere {
+  vendors: Pick<Vendors, 'withKeyOf'>
+  localCalls: LocalCalls
+  /** How long an answer may take, in milliseconds. */
+  timeoutMs: number
+}
+
+export function llmRoutes(
+  options: CompletionOptions,
+  { vendors, localCalls, timeoutMs }: AnsweringHere,
+): Route[] {
   return [
     route(llmProxy.llm, {
       auth: user('agents.query'),
+      timeoutMs,
       problems: ['not_found', 'payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
-      handle: (input) => withKeyOf(input.req.headers, () => reply(input, options)),
+      handle: (input) => vendors.withKeyOf(input.req.headers, () => metered(input, options, localCalls)),
     }),
   ]
 }
 
-type Input = RouteInput<unknown, unknown, llmProxy.LlmRequest, unknown>
+type Input = RouteInput<unknown, unknown, llmProxy.LlmRequest, UserPrincipal>
 
-async function reply({ body, res, log, signal }: Input, options: CompletionOptions) {
+async function metered(input: Input, options: CompletionOptions, localCalls: LocalCalls) {
+  const { body } = input
   const messages = body.messages ?? [{ role: 'user', content: body.prompt ?? '' }]
+  const call = {
+    ...({ ...input, operation: 'chat', stream: body.stream } as const),
+    answerer: options.models.resolve(body.model, 'chat'),
+    texts: messages.map(({ content }) => content),
+  }
+  return localCalls.metered(call, (used) => reply(messages, input, options, used))
+}
+
+async function reply(
+  messages: readonly llmProxy.Message[],
+  { body, res, log, signal }: Input,
+  options: CompletionOptions,
+  used: Used,
+) {
   const request = { model: body.model, messages, maxTokens: body.max_tokens, stream: body.stream }
-  const completion = await startCompletion(request, options, signal)
+  const completion = await startCompletion(request, options, signal, used)
   const id = `llm-${randomUUID()}`
   if (body.stream !== true) {
     const { finishReason, ...whole } = await wholeCompletion(completion)

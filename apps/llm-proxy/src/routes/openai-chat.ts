@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { llmProxy } from '@waybill/contracts'
 import { asProblem, Problem, problemDocument } from '@waybill/service-kit'
-import type { RouteInput } from '@waybill/service-kit'
+import type { RouteInput, UserPrincipal } from '@waybill/service-kit'
 import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
+import type { LocalCalls } from '../usage/local-calls.ts'
 import { eventFrame, sendEvents } from './event-stream.ts'
 import { readChatRequest } from './openai-request.ts'
 
@@ -11,9 +12,25 @@ import { readChatRequest } from './openai-request.ts'
 export async function answerChat(
   body: llmProxy.ChatRequest,
   options: CompletionOptions,
-  { res, log, signal }: Pick<RouteInput<unknown, unknown, unknown, unknown>, 'res' | 'log' | 'signal'>,
+  input: HereInput,
 ): Promise<unknown> {
-  const completion = await startCompletion(readChatRequest(body), options, signal)
+  const request = readChatRequest(body)
+  const call = {
+    ...({ ...input, operation: 'chat', stream: request.stream } as const),
+    answerer: options.models.resolve(request.model, 'chat'),
+    texts: request.messages.map(({ content }) => content),
+  }
+  return input.localCalls.metered(call, async (used) => {
+    const completion = await startCompletion(request, options, input.signal, used)
+    return send(completion, body, input)
+  })
+}
+
+async function send(
+  completion: Completion,
+  body: llmProxy.ChatRequest,
+  { res, log, signal }: HereInput,
+): Promise<unknown> {
   const head = {
     id: `chatcmpl-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
@@ -28,6 +45,15 @@ export async function answerChat(
   }
   await sendEvents(res, frames, onFailure, signal)
   return undefined
+}
+
+/** What is answered here has its place already. */
+export interface HereInput extends Pick<
+  RouteInput<unknown, unknown, unknown, UserPrincipal>,
+  'res' | 'log' | 'signal' | 'principal'
+> {
+  localCalls: Pick<LocalCalls, 'metered'>
+  hasEntered: boolean
 }
 
 interface Head {

@@ -2,19 +2,29 @@ import type { llmProxy } from '@waybill/contracts'
 import { Problem } from '@waybill/service-kit'
 import { embedTexts } from '../embedding-texts.ts'
 import type { EmbeddingOptions } from '../embedding-texts.ts'
+import type { HereInput } from './openai-chat.ts'
 
 /** Answers `/v1/embeddings` as OpenAI's API reference describes it; texts only, since token ids mean another tokenizer. */
 export async function answerEmbeddings(
   body: llmProxy.EmbeddingsRequest,
   options: EmbeddingOptions,
-  signal: AbortSignal,
+  input: HereInput,
 ): Promise<unknown> {
   const request = {
     model: body.model,
     texts: readTexts(body.input),
     dimensions: body.dimensions ?? undefined,
   }
-  const { model, vectors, tokens } = await embedTexts(request, options, signal)
+  const call = {
+    ...({ ...input, operation: 'embeddings' } as const),
+    answerer: options.models.resolve(request.model, 'embedding'),
+    texts: request.texts,
+  }
+  const { model, vectors, tokens } = await input.localCalls.metered(call, async (used) => {
+    const embeddings = await embedTexts(request, options, input.signal)
+    used({ input_tokens: embeddings.tokens, output_tokens: 0 })
+    return embeddings
+  })
   const written = body.encoding_format === 'base64' ? vectors.map(base64Of) : vectors
   return {
     object: 'list',

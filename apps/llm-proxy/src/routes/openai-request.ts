@@ -12,7 +12,8 @@ export function readChatRequest(body: llmProxy.ChatRequest): CompletionRequest {
     if (isAsked(body[member])) throw unsupported(member, `${member} is not supported by this model.`)
   }
   const maxTokens = body.max_completion_tokens ?? body.max_tokens ?? undefined
-  return { model: body.model, messages: body.messages.map(readMessage), maxTokens }
+  const { model, stream } = body
+  return { model, stream: stream === true, messages: body.messages.map(readMessage), maxTokens }
 }
 
 const isFilled = (value: unknown) => Array.isArray(value) && value.length > 0

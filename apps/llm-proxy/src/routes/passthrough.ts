@@ -4,13 +4,14 @@ import type { Route } from '@waybill/service-kit'
 import { openAiProtocol } from '../protocols/openai.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Catalog, ProviderDefinition } from '../providers/provider-definition.ts'
+import { isUnmetered } from '../relay/estimate.ts'
 import { incomingBody } from '../relay/incoming.ts'
+import type { BodyLimits } from '../relay/incoming.ts'
 import type { Relay } from '../relay/relay.ts'
 import { wirePath } from '../relay/upstream-url.ts'
 
-export interface PassthroughOptions {
+export interface PassthroughOptions extends BodyLimits {
   relay: Relay
-  bodyLimitBytes: number
   /** In milliseconds. */
   timeoutMs: number
 }
@@ -30,29 +31,32 @@ function passthrough(
   provider: ProviderDefinition,
   pattern: string,
   protocol: Protocol,
-  { relay, bodyLimitBytes, timeoutMs }: PassthroughOptions,
+  { relay, timeoutMs, ...limits }: PassthroughOptions,
 ): Route {
   return route('ALL', pattern, {
     auth: user('agents.query'),
     summary: `Passes on to ${provider.name}, in its own protocol.`,
     bodyType: 'stream',
-    bodyLimitBytes,
+    bodyLimitBytes: limits.bodyLimitBytes,
     timeoutMs,
     renderProblem: (document) => protocol.errorBody(document),
     problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout', 'loop_detected'],
     async handle({ req, res, principal, log, signal }) {
       const { path, query } = wirePath(req.originalUrl, `/${provider.name}`)
       const operation = provider.protocol.operationOf(path)
-      const { draft, body } = await incomingBody(req, operation, bodyLimitBytes)
-      const call = {
-        ...{ principal, log, signal, provider, protocol, operation, draft, body, query },
-        method: req.method,
-        headers: req.headers,
-        model: provider.protocol.modelIn(path) ?? draft?.model,
-        stream: draft?.stream === true || provider.protocol.streamsBy(path),
-        destination: (target: ProviderDefinition) => ({ path: pathAt(target, path, provider) }),
-      }
-      await relay.relay(call, res)
+      await relay.admitted(req, principal, async (hasEntered) => {
+        const { draft, body } = await incomingBody(req, operation, limits)
+        const call = {
+          ...{ principal, log, signal, provider, protocol, operation, draft, body, query, hasEntered },
+          method: req.method,
+          unmetered: isUnmetered(provider.protocol, req.method, path),
+          headers: req.headers,
+          model: provider.protocol.modelIn(path) ?? draft?.model,
+          stream: draft?.stream === true || provider.protocol.streamsBy(path),
+          destination: (target: ProviderDefinition) => ({ path: pathAt(target, path, provider) }),
+        }
+        await relay.relay(call, res)
+      })
       return undefined
     },
   })

@@ -4,12 +4,13 @@ import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
 import { countTokens } from '../tokenizing.ts'
 import type { Tokenizer } from '../tokens/tokenizer.ts'
+import type { LocalCalls } from '../usage/local-calls.ts'
 
-export function tokenizeRoutes(tokenizer: Tokenizer): Route[] {
+export function tokenizeRoutes(tokenizer: Tokenizer, { counted }: Pick<LocalCalls, 'counted'>): Route[] {
   return [
     route(llmProxy.tokenize, {
       auth: user('agents.query'),
-      handle: ({ body, signal }) => countTokens(body, tokenizer, signal),
+      handle: ({ body, principal, signal }) => counted(principal, () => countTokens(body, tokenizer, signal)),
     }),
   ]
 }

@@ -8,13 +8,16 @@ import type { EmbeddingOptions } from '../embedding-texts.ts'
 import type { Catalog } from '../providers/provider-definition.ts'
 import { openAiProtocol } from '../protocols/openai.ts'
 import type { Draft } from '../relay/draft.ts'
+import { isUnmetered } from '../relay/estimate.ts'
 import { incomingBody } from '../relay/incoming.ts'
 import { wirePath } from '../relay/upstream-url.ts'
 import { createResolver } from '../relay/resolve-model.ts'
 import type { Routing } from '../routing/routing.ts'
 import { v1Destination } from '../relay/v1-destination.ts'
 import type { ChatTranslations } from '../relay/v1-destination.ts'
+import type { LocalCalls } from '../usage/local-calls.ts'
 import { answerChat } from './openai-chat.ts'
+import type { HereInput } from './openai-chat.ts'
 import { answerEmbeddings } from './openai-embeddings.ts'
 import type { PassthroughOptions } from './passthrough.ts'
 
@@ -25,6 +28,7 @@ export interface V1Options extends PassthroughOptions {
   /** Models that are answered for here, `local/...` first of all. */
   completion: CompletionOptions
   embedding: EmbeddingOptions
+  localCalls: Pick<LocalCalls, 'metered'>
 }
 
 type Input = RouteInput<unknown, unknown, unknown, UserPrincipal>
@@ -62,19 +66,20 @@ const V1 = [
 ] as const
 
 function v1Handler(options: V1Options) {
-  const { catalog, routing, relay, bodyLimitBytes, completion, translations } = options
+  const { catalog, routing, relay, completion, translations, localCalls } = options
   const resolve = createResolver({ catalog, routing, own: completion.models })
-  return async (input: Input): Promise<unknown> => {
+  const answer = async (input: Input, hasEntered: boolean): Promise<unknown> => {
     const { req, res, principal, log, signal } = input
     const { path, query } = wirePath(req.originalUrl, '/v1')
     const operation = openAiProtocol.operationOf(path)
-    const { draft } = await incomingBody(req, operation === 'other' ? 'chat' : operation, bodyLimitBytes)
+    const { draft } = await incomingBody(req, operation === 'other' ? 'chat' : operation, options)
     if (draft?.model === undefined) throw noModel()
     const found = resolve(draft.model)
-    if (found === 'own') return answerHere(path, draft, options, input)
+    if (found === 'own') return answerHere(path, draft, options, { ...input, localCalls, hasEntered })
     const call = {
-      ...{ principal, log, signal, operation, draft, query, ...found },
+      ...{ principal, log, signal, operation, draft, query, hasEntered, ...found },
       method: req.method,
+      unmetered: isUnmetered(openAiProtocol, req.method, path),
       headers: req.headers,
       protocol: openAiProtocol,
       stream: draft.stream,
@@ -84,20 +89,22 @@ function v1Handler(options: V1Options) {
     await relay.relay(call, res)
     return undefined
   }
+  return (input: Input) =>
+    relay.admitted(input.req, input.principal, (hasEntered) => answer(input, hasEntered))
 }
 
 async function answerHere(
   path: string,
   { body }: Draft,
   { completion, embedding }: V1Options,
-  input: Input,
+  input: HereInput,
 ): Promise<unknown> {
   // Express minds neither case nor a slash at the end.
   switch (path.toLowerCase().replace(/\/$/, '')) {
     case '/chat/completions':
       return answerChat(validBody(llmProxy.chatRequest, body), completion, input)
     case '/embeddings':
-      return answerEmbeddings(validBody(llmProxy.embeddingsRequest, body), embedding, input.signal)
+      return answerEmbeddings(validBody(llmProxy.embeddingsRequest, body), embedding, input)
     default:
       throw new Problem('not_found', `The models of this service do not answer /v1${path}.`)
   }

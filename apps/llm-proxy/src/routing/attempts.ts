@@ -89,11 +89,16 @@ export function createAttempts(route: Route, request: RoutedRequest, timing: Tim
       if (outcome.kind === 'skipped') planned = drawTarget() ?? nextFallback()
       else {
         sent += 1
+        // Where one was cut short there is no time for another.
+        if (!request.repeatable || outcome.kind === 'late') return false
         const failure = outcome.kind === 'answered' ? outcome.status : outcome.kind
-        if (!request.repeatable || !route.on.has(failure)) return false
+        if (!route.on.has(failure)) return false
         planned = sameAgain(place, outcome) ?? nextFallback()
       }
       return planned !== undefined
+    },
+    get mayRepeat() {
+      return request.repeatable && route.on.has(429) && retried < retries.attempts
     },
     get repeated() {
       return sent > 1
@@ -107,9 +112,12 @@ function draw(places: readonly Place[], chance: number): Place | undefined {
   return places.find(({ weight }) => (left -= weight) < 0) ?? places.at(-1)
 }
 
-/** What an outcome says of the place: a 429 is of the user's key, and any answer below 500 says that somebody is there. */
+/**
+ * What an outcome says of the place: a 429 is of the user's key, any answer below 500 says that somebody is there, and the
+ * impatience of a caller says nothing.
+ */
 function resultOf(outcome: AttemptOutcome): 'success' | 'failure' | 'nothing' {
-  if (outcome.kind === 'skipped' || outcome.ownEndpoint === true) return 'nothing'
+  if (outcome.kind === 'skipped' || outcome.kind === 'late' || outcome.ownEndpoint === true) return 'nothing'
   return outcome.kind === 'answered' && outcome.status < 500 ? 'success' : 'failure'
 }
 

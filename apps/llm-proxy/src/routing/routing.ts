@@ -26,6 +26,8 @@ export type AttemptOutcome =
     })
   /** `refused`: no connection; `broken`: it broke before the head of the answer; `timeout`: no head in time. */
   | (Sent & { kind: 'refused' | 'broken' | 'timeout' })
+  /** No head before the request as a whole had to be over, which is earlier than a provider has to answer: its caller is impatient. */
+  | (Sent & { kind: 'late' })
   /** The user has no key for it, or the client went away: says nothing of the provider. */
   | { kind: 'skipped' }
 
@@ -39,6 +41,8 @@ export interface Attempts {
   next(signal: AbortSignal): Promise<Target | undefined>
   /** What became of the last one, to be said of each, one that went well too. True: another attempt shall be made. */
   failed(outcome: AttemptOutcome): boolean
+  /** Whether the same place may be asked again for a 429. */
+  readonly mayRepeat: boolean
   /** Whether the client's SDK shall not repeat what was repeated here already (`x-should-retry: false`). */
   readonly repeated: boolean
 }

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream'
+import { CollectedBytes } from '../collected-bytes.ts'
 
 /** Errors are short; what is longer is none that is known. */
 const MAX_BYTES = 64 * 1024
@@ -10,44 +11,40 @@ const PATIENCE_MS = 1_000
  * much was asked in a minute. `body` is what was read and what is still to come, to be read in place of the one given.
  */
 export async function readQuota(given: Readable): Promise<{ isUsedUp: boolean; body: Readable }> {
-  const source = given.iterator({ destroyOnReturn: false })
-  const chunks: Buffer[] = []
-  let length = 0
-  let pending: Promise<IteratorResult<Buffer, unknown>> | undefined
-  const { promise: isLate, resolve: late } = Promise.withResolvers<undefined>()
-  const patience = setTimeout(late, PATIENCE_MS, undefined)
-  try {
-    while (length <= MAX_BYTES) {
-      pending = source.next()
-      pending.catch(() => undefined) // told to whoever reads on, which may be later
-      const step = await Promise.race([pending, isLate])
-      if (!step) break
-      pending = undefined
-      if (step.done === true) break
-      chunks.push(step.value)
-      length += step.value.length
-    }
-  } catch {
-    // The same.
-  } finally {
-    clearTimeout(patience)
+  const seen = new CollectedBytes()
+  const { promise: isSeen, resolve: stop } = Promise.withResolvers<undefined>()
+  const body = new Readable({
+    highWaterMark: MAX_BYTES,
+    read: () => void given.resume(),
+    destroy(error, done) {
+      given.destroy()
+      done(error)
+    },
+  })
+  // Nobody may be listening yet when it breaks.
+  body.on('error', () => undefined)
+  const patience = setTimeout(stop, PATIENCE_MS, undefined)
+  const look = (chunk: Buffer): void => {
+    seen.add(chunk)
   }
-  const body = Readable.from(again(chunks, pending, source), { objectMode: false })
-  body.once('close', () => given.destroy())
-  return { isUsedUp: saysUsedUp(Buffer.concat(chunks).toString()), body }
-}
-
-async function* again(
-  chunks: readonly Buffer[],
-  pending: Promise<IteratorResult<Buffer, unknown>> | undefined,
-  source: AsyncIterator<Buffer>,
-): AsyncGenerator<Buffer> {
-  yield* chunks
-  for (let next = pending ?? source.next(); ; next = source.next()) {
-    const step = await next
-    if (step.done === true) return
-    yield step.value
-  }
+  given
+    .on('data', look)
+    .on('data', (chunk: Buffer) => {
+      if (body.push(chunk)) return
+      given.pause()
+      stop(undefined)
+    })
+    .once('end', () => body.push(null))
+    .once('error', (error) => body.destroy(error))
+    .once('end', stop)
+    .once('close', () => {
+      if (!given.readableEnded) body.destroy()
+      stop(undefined)
+    })
+  await isSeen
+  clearTimeout(patience)
+  given.off('data', look)
+  return { isUsedUp: saysUsedUp(seen.whole().toString()), body }
 }
 
 function saysUsedUp(text: string): boolean {

@@ -18,6 +18,8 @@ export interface BudgetClaim {
   model: string
   /** Of models that cost nothing at all. */
   free: boolean
+  /** It may cost what nobody here can count. */
+  unmetered: boolean
 }
 
 /** A call that is within its user's budgets. */
@@ -43,7 +45,7 @@ export interface Budgets {
   ready(userId: string): Promise<void> | undefined
   /**
    * One step, so that of many calls at once exactly those pass that fit. For who is ready.
-   * @throws Problem rate_limited with the reason `budget_exceeded`, forbidden with `model_not_priced`
+   * @throws Problem rate_limited with the reason `budget_exceeded`, forbidden with `model_not_priced` or `call_not_metered`
    */
   reserve(userId: string, claim: BudgetClaim): BudgetHold
   /** A budget of this user was changed here: it counts from the next call on. */
@@ -55,6 +57,7 @@ export interface BudgetsOptions {
   alerts: Alerts
   refreshMs: number
   refuseUnpriced: boolean
+  refuseUnmetered: boolean
   now: () => number
   log: Logger
 }
@@ -63,7 +66,7 @@ export interface BudgetsOptions {
 const MOST_COUNTERS = 20_000
 
 export function createBudgets(options: BudgetsOptions): Budgets {
-  const { read, alerts, refreshMs, refuseUnpriced, now, log } = options
+  const { read, alerts, refreshMs, refuseUnpriced, refuseUnmetered, now, log } = options
   const outsideRequests = AsyncLocalStorage.snapshot()
   const counters = new Map<string, BudgetCounter>()
 
@@ -127,6 +130,7 @@ export function createBudgets(options: BudgetsOptions): Budgets {
 
   function admit(counter: BudgetCounter, claim: BudgetClaim): BudgetHold {
     if (!counter.isKnown) throw unavailable('The database')
+    if (claim.unmetered && refuseUnmetered && counter.budgets.length > 0) throw notMetered()
     const at = now()
     let cost: Cost | undefined
     let isPriced = false
@@ -214,6 +218,12 @@ export function createBudgets(options: BudgetsOptions): Budgets {
       counter.changes += 1
     },
   }
+}
+
+/** A batch of chats, for one, would pass any budget. */
+function notMetered(): Problem {
+  const detail = 'What this request costs cannot be counted here, and there is a budget: it may not be made.'
+  return new Problem('forbidden', detail, { extensions: { reason: 'call_not_metered' } })
 }
 
 /** A vendor's SDK shall not try again: nothing changes until the period is over. */

@@ -32,6 +32,11 @@ export const usageEnv = {
   BUDGET_UNPRICED_MODELS: env
     .choice(['refuse', 'allow'], 'refuse')
     .describe('Whether a user with a budget of money may use models that have no price in its currency'),
+  BUDGET_UNMETERED_CALLS: env
+    .choice(['refuse', 'allow'], 'refuse')
+    .describe(
+      'Whether a user with a budget may make calls whose cost is not counted here: batches, images, audio, uploads, whatever is no chat, completion or embedding',
+    ),
 }
 
 export interface UsageConfig {
@@ -43,4 +48,5 @@ export interface UsageConfig {
   BUDGET_REFRESH_SECONDS: number
   BUDGET_ALERT_PERCENTS: number[]
   BUDGET_UNPRICED_MODELS: 'refuse' | 'allow'
+  BUDGET_UNMETERED_CALLS: 'refuse' | 'allow'
 }

@@ -20,8 +20,14 @@ export interface MeteredCall {
   stream: boolean
   /** The most that it is thought to use, input and output: reserved at once, settled with what was used. */
   estimatedTokens: number
+  /** In place of all of them, what is taken from the tokens of the minute. */
+  reservedTokens?: number | undefined
+  /** It may cost what nobody here can count: refused to who has a budget, unless the operator allows it. */
+  unmetered?: boolean | undefined
   /** How much of that is input: priced as such, and written down when the provider does not say. */
   estimatedInputTokens?: number | undefined
+  /** `enter` has taken its request and its place already. */
+  hasEntered?: boolean | undefined
 }
 
 /** How a call ended. */
@@ -36,6 +42,14 @@ export interface CallOutcome {
   result: 'answered' | 'cached' | 'failed' | 'aborted'
   /** The tokens of the answer's text so far, estimated, where the provider did not get to say: a stream given up midway. */
   estimatedOutputTokens?: number | undefined
+  /** Nothing was used: the call was never sent, or refused with an error. What was sent may be paid for, whatever came of it. */
+  unused?: boolean | undefined
+}
+
+/** A place among a user's concurrent requests. */
+export interface Place {
+  /** Once the call is over, however it ended. Never throws. */
+  leave(): void
 }
 
 /** A call that was let in. */
@@ -52,10 +66,15 @@ export interface MeteredRun {
 /** Limits, budgets and the record of usage, as the rest of the service sees them. */
 export interface Meter {
   /**
-   * Reserves the call's place, its request and its tokens: all of them or none.
+   * Takes a call's request and its place, before it is read: where reading it costs more than refusing it.
+   * @throws Problem rate_limited as `begin`
+   */
+  enter(principal: UserPrincipal): Promise<Place>
+  /**
+   * Reserves the call's tokens, and its place and its request unless they are taken: all of them or none.
    * @throws Problem rate_limited (429) with Retry-After and `reason`: `requests_per_minute`, `tokens_per_minute`,
-   * `concurrent_requests`, `budget_exceeded`; forbidden (403) with `model_not_priced`; unavailable (503) while usage cannot be written
-   * down
+   * `concurrent_requests`, `budget_exceeded`; forbidden (403) with `model_not_priced` or `call_not_metered`; unavailable (503) while
+   * usage cannot be written down
    */
   begin(call: MeteredCall): Promise<MeteredRun>
 }
@@ -88,20 +107,23 @@ export function createMeter({ limits, budgets, ledger, prices, bufferMax }: Mete
     const { provider, model, principal } = call
     const tokens = wholeTokens(call.estimatedTokens)
     const input = Math.min(wholeTokens(call.estimatedInputTokens ?? 0), tokens)
+    const reserved = wholeTokens(call.reservedTokens ?? tokens)
     const hold = budgets.reserve(principal.userId, {
       tokens,
       cost: () => prices.costOf(provider, model, { input, cached: 0, output: tokens - input }),
       model: `${provider}/${model}`,
       free: provider === FREE_PROVIDER,
+      unmetered: call.unmetered === true,
     })
     const refused = (error: unknown): never => {
       hold.release()
       throw error
     }
     try {
-      const reservation = limits.reserve(principal, tokens)
+      const calls = call.hasEntered === true ? 0 : 1
+      const reservation = limits.reserve(principal, { calls, tokens: reserved })
       return reservation instanceof Promise
-        ? reservation.then((reserved) => runOf(call, hold, reserved), refused)
+        ? reservation.then((made) => runOf(call, hold, made), refused)
         : runOf(call, hold, reservation)
     } catch (error) {
       return refused(error)
@@ -154,6 +176,18 @@ export function createMeter({ limits, budgets, ledger, prices, bufferMax }: Mete
   }
 
   return {
+    async enter(principal) {
+      try {
+        const { end } = await limits.reserve(principal, { calls: 1, tokens: 0 })
+        return {
+          leave: () => {
+            end(0)
+          },
+        }
+      } catch (error) {
+        return counted(error)
+      }
+    },
     // Nothing here waits while counts are in memory, and a promise costs less than an async function.
     begin(call) {
       try {

@@ -1,7 +1,7 @@
 import type { llmProxy } from '@waybill/contracts'
 import type { Database } from '@waybill/database'
 import { createQuotas } from '@waybill/service-kit'
-import type { Logger, Throttle, UserPrincipal } from '@waybill/service-kit'
+import type { Logger, Quotas, Throttle, UserPrincipal } from '@waybill/service-kit'
 import type { LimitsConfig } from '../limits/config.ts'
 import { throttleAnonymous } from '../limits/anonymous.ts'
 import { createLimits } from '../limits/limits.ts'
@@ -42,6 +42,8 @@ export interface Usage {
   report: (principal: UserPrincipal, query: ReportQuery) => Promise<llmProxy.UsageReport>
   alerts: (principal: UserPrincipal, limit: number) => ReturnType<typeof listAlerts>
   ledger: Ledger
+  /** Further counters that all instances share. */
+  quotas: Pick<Quotas, 'counter'>
   /** For createService: counts, by address, the calls that prove no identity. */
   throttle: Throttle
   /** A start task, for after the database's. */
@@ -64,6 +66,7 @@ export function openUsage({ config, database, prices, log, now = Date.now }: Usa
     alerts,
     refreshMs: config.BUDGET_REFRESH_SECONDS * 1_000,
     refuseUnpriced: config.BUDGET_UNPRICED_MODELS === 'refuse',
+    refuseUnmetered: config.BUDGET_UNMETERED_CALLS === 'refuse',
     now,
     log,
   })
@@ -81,6 +84,7 @@ export function openUsage({ config, database, prices, log, now = Date.now }: Usa
   return {
     meter,
     ledger,
+    quotas,
     throttle: throttleAnonymous(quotas, config.ANONYMOUS_CALLS_PER_MINUTE),
     budgets: {
       ...store,

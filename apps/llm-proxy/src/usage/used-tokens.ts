@@ -13,12 +13,12 @@ export interface UsedTokens {
 const MOST_TOKENS = 1_000_000_000
 
 /**
- * What a call has used: as the provider says; else what was sent and what had come back, by our estimate. From our own cache, and where
- * nothing had come back of a call that failed: nothing.
+ * What a call has used: as the provider says; else what was sent and what had come back, by our estimate. From our own cache, and of
+ * a call that was not sent or was refused: nothing.
  */
 export function tokensOf(
   call: MeteredCall,
-  { usage, result, estimatedOutputTokens }: CallOutcome,
+  { usage, result, estimatedOutputTokens, unused }: CallOutcome,
 ): UsedTokens {
   if (result === 'cached') return { input: 0, output: 0, cached: 0, estimated: false }
   if (usage) {
@@ -26,9 +26,7 @@ export function tokensOf(
     const cached = Math.min(input, wholeTokens(usage.cachedInputTokens))
     return { input, output: wholeTokens(usage.outputTokens), cached, estimated: false }
   }
-  if (result === 'failed' && estimatedOutputTokens === undefined) {
-    return { input: 0, output: 0, cached: 0, estimated: false }
-  }
+  if (unused === true) return { input: 0, output: 0, cached: 0, estimated: false }
   const input = wholeTokens(call.estimatedInputTokens ?? 0)
   const output = wholeTokens(estimatedOutputTokens ?? 0)
   return { input, output, cached: 0, estimated: input + output > 0 }

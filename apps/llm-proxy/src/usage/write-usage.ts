@@ -21,7 +21,8 @@ export async function writeUsage(database: Database<Tables>, records: readonly U
 
 /** Postgres has no NUL and no half of a surrogate pair in its texts; names of models are what clients and providers say. */
 export function storable(text: string): string {
-  return text.toWellFormed().replaceAll('\0', '\ufffd').slice(0, LONGEST_NAME)
+  // Cut first: the cut may go through a pair.
+  return text.slice(0, LONGEST_NAME).toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 const LONGEST_NAME = 256

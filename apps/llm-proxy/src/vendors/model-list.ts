@@ -4,10 +4,12 @@ import type { Logger, UserPrincipal } from '@waybill/service-kit'
 import { LRUCache } from 'lru-cache'
 import type { KeyRing, OpenKey } from '../keys/open-key.ts'
 import { readUpTo } from '../keys/read-up-to.ts'
+import { ANTHROPIC_VERSION } from '../protocols/anthropic.ts'
 import { isObject, listOf, objectOf, parseJson } from '../protocols/json.ts'
 import type { JsonObject } from '../protocols/json.ts'
 import type { Catalog, ProviderDefinition } from '../providers/provider-definition.ts'
 import { credentialHeaders } from '../relay/header-policy.ts'
+import type { Loop } from '../relay/loop.ts'
 import { upstreamUrl } from '../relay/upstream-url.ts'
 
 /** A model as OpenAI lists it; `created` in seconds since the epoch. */
@@ -21,6 +23,7 @@ export interface ModelListOptions {
   catalog: Catalog
   keys: KeyRing
   upstream: Pick<ExternalClient, 'send'>
+  loop: Pick<Loop, 'via'>
   cacheSeconds: number
   cacheEntries: number
   /** For each provider. */
@@ -72,12 +75,12 @@ export function createModelList({ catalog, keys, ...options }: ModelListOptions)
 }
 
 /** Anthropic lists its own way, and twenty at a time unless asked for more. */
-const ANTHROPIC = { path: '/v1/models', query: 'limit=1000', headers: { 'anthropic-version': '2023-06-01' } }
+const ANTHROPIC = { path: '/v1/models', query: 'limit=1000', headers: ANTHROPIC_VERSION }
 
 async function ask(
   provider: ProviderDefinition,
   key: OpenKey | undefined,
-  { upstream, timeoutMs, maxBytes }: Pick<ModelListOptions, 'upstream' | 'timeoutMs' | 'maxBytes'>,
+  { upstream, loop, timeoutMs, maxBytes }: Omit<ModelListOptions, 'catalog' | 'keys'>,
 ): Promise<ListedModel[]> {
   const { name, openAiPath } = provider
   const place =
@@ -87,9 +90,11 @@ async function ask(
     url: upstreamUrl({ baseUrl: key?.baseUrl ?? provider.baseUrl, query: provider.query }, place),
     headers: {
       accept: 'application/json',
+      via: loop.via(),
       ...place.headers,
-      ...(key && credentialHeaders(provider, key.secret.reveal())),
+      ...(key && credentialHeaders(provider, key.secret.reveal(), place.path)),
     },
+    allowPrivate: provider.allowPrivate && key?.baseUrl === undefined,
     timeoutMs,
     signal: AbortSignal.timeout(timeoutMs),
   })

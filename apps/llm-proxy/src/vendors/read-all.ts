@@ -1,4 +1,5 @@
 import { Problem } from '@waybill/service-kit'
+import { CollectedBytes } from '../collected-bytes.ts'
 import type { CapturedAnswer } from './captured-answer.ts'
 
 /**
@@ -6,14 +7,12 @@ import type { CapturedAnswer } from './captured-answer.ts'
  * @throws Problem upstream_failed when it breaks off or has more than `limit` bytes
  */
 export async function readAll(answer: CapturedAnswer, limit: number, provider: string): Promise<string> {
-  const pieces: Buffer[] = []
-  let length = 0
+  const bytes = new CollectedBytes()
   for await (const piece of answer.pieces()) {
-    length += piece.length
-    if (length > limit) {
+    if (bytes.length + piece.length > limit) {
       throw new Problem('upstream_failed', `${provider} answered with more than ${String(limit)} bytes.`)
     }
-    pieces.push(piece)
+    bytes.add(piece)
   }
-  return Buffer.concat(pieces, length).toString('utf8')
+  return bytes.whole().toString('utf8')
 }
