@@ -33,7 +33,7 @@ describe('every route', () => {
       await call(method, path).set('Authorization', 'Bearer x.y.z').expect(401)
     }
     expect(open.sort()).toEqual([
-      'ALL /auth/verify',
+      'ANY /auth/verify',
       'GET /.well-known/jwks.json',
       'GET /.well-known/oauth-authorization-server',
       'GET /oauth/revocations',

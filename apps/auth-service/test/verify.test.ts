@@ -81,7 +81,7 @@ describe('/auth/verify', () => {
     expect(rows).toEqual([
       {
         action: 'access.denied',
-        resource: 'route/ALL /auth/verify',
+        resource: 'route/ANY /auth/verify',
         details: { code: 'insufficient_permission', permission: 'auth.admin' },
       },
     ])

@@ -20,13 +20,13 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const log = overrides.logger ?? createLogger({ service: NAME, level: config.LOG_LEVEL })
   const tls = openTls({ service: NAME, config, logger: log })
   const http = createHttpClient({ service: NAME, config, tls })
-  const protocolOf = llmProxy.vendorPaths(config.LLM_PROVIDERS)
+  const sdkCredentials = llmProxy.sdkCredentialPaths(llmProxy.vendorPaths(config.LLM_PROVIDERS))
   const auth = createServiceAuth({
     config,
     issuer: overrides.issuer ?? http.issuer,
     audiences: [config.PLATFORM_AUDIENCE],
     edge: true,
-    sdkCredentials: llmProxy.sdkCredentialPaths(protocolOf),
+    sdkCredentials,
     log,
   })
   const quotas = createQuotas({ redisUrl: config.REDIS_URL, log })
@@ -50,7 +50,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     throttle: createThrottle(quotas, config),
     tls,
     routes: forwardRoutes(frontDoors(config.LLM_PROVIDERS), {
-      clients,
+      ...{ clients, sdkCredentials },
       patient: { client: patient, timeoutMs: config.LLM_TIMEOUT_MS },
       bodyLimitBytes: config.BODY_LIMIT_BYTES,
     }),

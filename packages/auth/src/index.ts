@@ -25,6 +25,8 @@ export {
 } from './principal/permissions.ts'
 export type { Permission, Role } from './principal/permissions.ts'
 export type { RevocationList } from './revocation/list.ts'
+export { SDK_SCHEMES } from './sdk-credentials.ts'
+export type { SdkCredentials } from './sdk-credentials.ts'
 export { createServiceAuth } from './service-auth.ts'
 export type { ServiceAuth } from './service-auth.ts'
 export { serviceSecretHashes } from './service-secret/config.ts'

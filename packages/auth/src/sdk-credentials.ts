@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '@waybill/service-kit'
+import type { SecurityScheme } from '@waybill/service-kit'
 import { isApiKeyLike } from './api-key/format.ts'
 import type { PresentedCredentials } from './presented.ts'
 import { invalidToken } from './token/invalid-token.ts'
@@ -8,6 +9,12 @@ import { invalidToken } from './token/invalid-token.ts'
 const FURTHER_HEADERS = ['x-goog-api-key', 'api-key']
 /** Google's SDKs of old, and curl. */
 const PARAMETER = 'key'
+
+/** How the documents of routes call these places, by what SdkCredentials says of a path. */
+export const SDK_SCHEMES: Readonly<Record<SdkPlaces, readonly SecurityScheme[]>> = {
+  headers: ['googleApiKey', 'azureApiKey'],
+  anywhere: ['googleApiKey', 'azureApiKey', 'keyParameter'],
+}
 
 type Sent = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>
 

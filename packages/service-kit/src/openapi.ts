@@ -4,11 +4,10 @@ import { bodyTypeOf } from './body.ts'
 import type { Guard } from './guard.ts'
 import { PROBLEMS } from './problem.ts'
 import type { ProblemCode } from './problem.ts'
+import { methodsOf } from './route.ts'
 import type { Route, SecurityScheme } from './route.ts'
 
 type Json = Record<string, unknown>
-
-const EVERY_METHOD = ['get', 'post', 'put', 'patch', 'delete']
 
 export interface DescribedService {
   name: string
@@ -22,7 +21,7 @@ export function openApiDocument(service: DescribedService, routes: readonly Rout
   const paths: Record<string, Json> = {}
   for (const route of routes) {
     const path = route.path.replace(/[:*](\w+)/g, '{$1}')
-    for (const method of route.method === 'ALL' ? EVERY_METHOD : [route.method.toLowerCase()]) {
+    for (const method of methodsOf(route).map((one) => one.toLowerCase())) {
       paths[path] = { ...paths[path], [method]: operation(route, path, method, service.throttled ?? false) }
     }
   }
@@ -35,7 +34,7 @@ export function openApiDocument(service: DescribedService, routes: readonly Rout
     },
     paths,
     components: {
-      securitySchemes,
+      securitySchemes: schemesOf(routes),
       schemas: { Problem: problemSchema },
     },
   }
@@ -62,12 +61,20 @@ function operation(route: Route, path: string, method: string, throttled: boolea
 
 /** Any one of them will do: users come with a token or an API key, services with a token or their certificate. */
 function security({ auth, describes }: Route): Partial<Record<SecurityScheme, readonly string[]>>[] {
-  if (auth.open) return (describes?.schemes ?? []).map((scheme) => ({ [scheme]: [] }))
+  const further = (describes?.schemes ?? []).map((scheme) => ({ [scheme]: [] }))
+  if (auth.open) return further
   return [
     { bearer: auth.permissions },
     ...(auth.kinds.includes('user') && auth.apiKeys !== false ? [{ apiKey: [] }] : []),
     ...(auth.kinds.includes('service') ? [{ mutualTLS: [] }] : []),
+    ...further,
   ]
+}
+
+/** Those that any of the routes speaks of. */
+function schemesOf(routes: readonly Route[]): Json {
+  const used = new Set(routes.flatMap(security).flatMap(Object.keys))
+  return Object.fromEntries(Object.entries(SECURITY_SCHEMES).filter(([name]) => used.has(name)))
 }
 
 function guardNote(guard: Guard): Json {
@@ -107,12 +114,17 @@ function successResponses(route: Route): Json {
     {
       description,
       ...responseHeaders(route),
-      ...(route.output && {
-        content: { 'application/json': { schema: jsonSchema(route.output, 'output') } },
-      }),
+      ...answerContent(route),
     },
   ])
   return Object.fromEntries(responses) as Json
+}
+
+function answerContent({ output, describes }: Route): Json {
+  const described = output && { 'application/json': { schema: jsonSchema(output, 'output') } }
+  const others = (describes?.answers ?? []).map((type) => [type, {}])
+  const content = { ...(Object.fromEntries(others) as Json), ...described }
+  return Object.keys(content).length === 0 ? {} : { content }
 }
 
 function responseHeaders({ describes }: Route): Json {
@@ -187,7 +199,7 @@ function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {
   return rest
 }
 
-const securitySchemes: Record<SecurityScheme, Json> = {
+const SECURITY_SCHEMES: Record<SecurityScheme, Json> = {
   bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
   apiKey: { type: 'apiKey', in: 'header', name: 'X-API-Key' },
   mutualTLS: { type: 'mutualTLS', description: 'A client certificate with the SPIFFE id of a service' },
@@ -196,6 +208,14 @@ const securitySchemes: Record<SecurityScheme, Json> = {
     scheme: 'basic',
     description: 'An OAuth client: the name and the secret of a service',
   },
+  googleApiKey: sdkKey('header', 'x-goog-api-key', "Google's"),
+  azureApiKey: sdkKey('header', 'api-key', "Azure's"),
+  keyParameter: sdkKey('query', 'key', "Google's of old"),
+}
+
+function sdkKey(where: 'header' | 'query', name: string, whose: string): Json {
+  const description = `A token or an API key of this platform, where SDKs put ${whose}`
+  return { type: 'apiKey', in: where, name, description }
 }
 
 const problemSchema = {

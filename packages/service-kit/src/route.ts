@@ -12,7 +12,18 @@ type Schema = z.ZodType | undefined
 type Read<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined
 type Write<S extends Schema> = S extends z.ZodType ? z.input<S> : unknown
 
-export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'ALL'
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/**
+ * `ALL`: GET (and with it HEAD), POST, PUT, PATCH and DELETE, so that nothing passes on a TRACE, which gives back what it was sent
+ * with. `ANY`: really any.
+ */
+export type RouteMethod = (typeof METHODS)[number] | 'ALL' | 'ANY'
+
+/** The methods that a route is for; those that can be documented, where it is for any. */
+export function methodsOf({ method }: { method: RouteMethod }): readonly (typeof METHODS)[number][] {
+  return method === 'ALL' || method === 'ANY' ? METHODS : [method]
+}
 
 /** What a handler gets: everything validated, the caller known. */
 export interface RouteInput<Params, Query, Body, Who> {
@@ -30,7 +41,8 @@ export interface RouteInput<Params, Query, Body, Who> {
 }
 
 /** A way to authenticate, by its name in the OpenAPI document. */
-export type SecurityScheme = 'bearer' | 'apiKey' | 'mutualTLS' | 'basic'
+export type SecurityScheme =
+  'bearer' | 'apiKey' | 'mutualTLS' | 'basic' | 'googleApiKey' | 'azureApiKey' | 'keyParameter'
 
 interface Behaviour {
   /** How the body arrives: parsed as JSON (default when `input.body` is given), or left in `req` for the handler. */
@@ -41,18 +53,22 @@ interface Behaviour {
   exactIntegers?: boolean
   /** In milliseconds; the service's REQUEST_TIMEOUT_MS unless said. */
   timeoutMs?: number
+  /** It takes what no other route does, so that a path is not known by it: under another method that is 404, and not 405. */
+  takesTheRest?: boolean
   /** What can go wrong beside the usual, for the documentation. */
   problems?: readonly ProblemCode[]
   /** For the documentation only: what the route reads by itself. */
   describes?: {
     /** The fields of an `application/x-www-form-urlencoded` body. */
     form?: z.ZodType
-    /** The ways to authenticate at an open route, any one of them. */
+    /** Further ways to authenticate, any one of them; at an open route the only ones. */
     schemes?: readonly SecurityScheme[]
     /** The headers of the request that it heeds, by name; none of them must be there. */
     requestHeaders?: Readonly<Record<string, string>>
     /** Types of the body beside `application/json`: any `application/*+json` is read as that. */
     mediaTypes?: readonly string[]
+    /** Types of the answer that no schema describes: `text/event-stream`, or all of them where it comes from elsewhere. */
+    answers?: readonly string[]
     /** What stands in the headers of the answer, by name. */
     headers?: Readonly<Record<string, string>>
     /** Other statuses of success, and when: `{ 201: 'Created, where there was none' }`. */

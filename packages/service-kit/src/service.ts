@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { Authentication } from './authentication.ts'
 import { begin } from './begin.ts'
 import { trackConnections } from './connections.ts'
-import { errorHandler, notFoundHandler } from './fallback.ts'
+import { errorHandler, notFoundHandler, shapesOf } from './fallback.ts'
 import { routeHandler } from './handler.ts'
 import type { HandlerOptions } from './handler.ts'
 import { createLogger } from './logger.ts'
@@ -15,6 +15,7 @@ import { unavailable } from './problem.ts'
 import { sendProblem } from './problem-response.ts'
 import { Readiness } from './readiness.ts'
 import type { Check, StartTask } from './readiness.ts'
+import { methodsOf } from './route.ts'
 import type { Route } from './route.ts'
 import type { ServiceConfig } from './service-env.ts'
 import { mountSystemRoutes, SYSTEM_ROUTES } from './system-routes.ts'
@@ -82,9 +83,10 @@ export function createService(options: ServiceOptions): Service {
   if (tls) app.use(maximumAge(config))
   if (strict) app.use(admission(strict))
   mountSystemRoutes(app, { name, version, throttled: options.throttle !== undefined }, routes, readiness)
-  app.use((_req, res, next) => {
+  const shapeAt = shapesOf(routes)
+  app.use((req, res, next) => {
     if (readiness.started) next()
-    else sendProblem(res, unavailable(`${name} is starting; it`))
+    else sendProblem(res, unavailable(`${name} is starting; it`), shapeAt(req.path))
   })
   const handling = {
     authenticate: auth.authenticate,
@@ -93,11 +95,12 @@ export function createService(options: ServiceOptions): Service {
     denied: options.denied,
   }
   for (const route of routes) {
-    const verb = route.method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete' | 'all'
-    app[verb](route.path, routeHandler(route, handling))
+    const handler = routeHandler(route, handling)
+    if (route.method === 'ANY') app.all(route.path, handler)
+    else for (const method of methodsOf(route)) app[lowerCase(method)](route.path, handler)
   }
-  app.use(notFoundHandler([...routes, ...SYSTEM_ROUTES]))
-  app.use(errorHandler)
+  app.use(notFoundHandler([...routes, ...SYSTEM_ROUTES], shapeAt))
+  app.use(errorHandler(shapeAt))
 
   let connections: ReturnType<typeof trackConnections> | undefined
   let closed: Promise<void> | undefined
@@ -129,6 +132,11 @@ export function createService(options: ServiceOptions): Service {
     },
     close: () => (closed ??= close()),
   }
+}
+
+/** As Express names it. */
+function lowerCase<Method extends string>(method: Method): Lowercase<Method> {
+  return method.toLowerCase() as Lowercase<Method> // what TypeScript calls the same
 }
 
 /**

@@ -136,6 +136,28 @@ describe('the OpenAPI document', () => {
     })
   })
 
+  test('tells further places of a credential, only those there are, and what an answer is beside what its schema says', () => {
+    const document = openApiDocument({ name: 'x', version: '1' }, [
+      route('POST', '/models', {
+        summary: 'Whole, or as a stream',
+        auth: writer,
+        output: z.object({ n: z.number() }),
+        describes: { schemes: ['googleApiKey', 'keyParameter'], answers: ['text/event-stream'] },
+        handle: () => ({ n: 1 }),
+      }),
+    ]) as unknown as Document // its form is what the tests are about
+    const { security, responses } = document.paths['/models']!.post!
+    expect(security).toEqual([
+      ...[{ bearer: ['things.write'] }, { apiKey: [] }, { googleApiKey: [] }, { keyParameter: [] }],
+    ])
+    expect(document.components.securitySchemes).toMatchObject({
+      googleApiKey: { type: 'apiKey', in: 'header', name: 'x-goog-api-key' },
+      keyParameter: { type: 'apiKey', in: 'query', name: 'key' },
+    })
+    expect(document.components.securitySchemes).not.toHaveProperty('azureApiKey')
+    expect(Object.keys(responses['200']!.content!)).toEqual(['text/event-stream', 'application/json'])
+  })
+
   test('tells the shape of errors on the paths of other protocols, headers that say something, and bodies that may be missing', () => {
     const loginOnly = { ...writer, apiKeys: false }
     const document = openApiDocument({ name: 'x', version: '1', throttled: true }, [

@@ -26,7 +26,7 @@ const DESCRIBED_HEADERS = {
 /** For a gateway's sub-request, which may come with the method of the request that it asks about (Envoy), and a body. */
 export function verifyRoutes({ authenticate }: VerifyRooms): Route[] {
   return [
-    route('ALL', VERIFY_PATH, {
+    route('ANY', VERIFY_PATH, {
       auth: open('the credential that it is asked about is the one that it is sent'),
       summary: 'Who a credential stands for, in headers; 403 without `permission`',
       describes: { schemes: ['bearer', 'apiKey'], headers: DESCRIBED_HEADERS },

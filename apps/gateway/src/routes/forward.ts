@@ -1,8 +1,10 @@
 import { pipeline } from 'node:stream/promises'
+import { SDK_SCHEMES } from '@waybill/auth'
+import type { SdkCredentials } from '@waybill/auth'
 import { isAmbiguousPath, llmProxy } from '@waybill/contracts'
 import type { InternalClient } from '@waybill/http-client'
 import { Problem, route } from '@waybill/service-kit'
-import type { Route, RouteInput } from '@waybill/service-kit'
+import type { ProblemCode, Route, RouteInput } from '@waybill/service-kit'
 import { limitBody } from '../body-limit.ts'
 import { withoutParameter } from '../query.ts'
 import type { FrontDoor, Upstream } from '../upstreams.ts'
@@ -14,17 +16,25 @@ export interface ForwardOptions {
   /** For the patient doors, which all lead to llm-proxy: `timeoutMs` is in milliseconds. */
   patient: { client: InternalClient; timeoutMs: number }
   bodyLimitBytes: number
+  sdkCredentials: SdkCredentials
 }
+
+/** Those of the door, and what the services behind say of a request that they have no use for. */
+const PROBLEMS: readonly ProblemCode[] = [
+  ...(['bad_request', 'not_found', 'method_not_allowed', 'payload_too_large'] as const),
+  ...(['unsupported_media_type', 'upstream_failed', 'unavailable', 'timeout'] as const),
+]
 
 /** One route per front door: the request goes on as it came, but with an identity that was verified here. */
 export function forwardRoutes(doors: readonly FrontDoor[], options: ForwardOptions): Route[] {
-  const { clients, patient, bodyLimitBytes } = options
+  const { clients, patient, bodyLimitBytes, sdkCredentials } = options
   return doors.map((door) =>
     route('ALL', door.path, {
       auth: door.auth,
       summary: `${door.summary} (${door.upstream})`,
       bodyType: 'stream',
-      problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
+      problems: door.patient ? [...PROBLEMS, 'loop_detected'] : PROBLEMS,
+      describes: { answers: ['*/*'], schemes: schemesAt(sdkCredentials(door.path)) },
       ...(door.patient && { timeoutMs: patient.timeoutMs }),
       ...(door.protocol && { renderProblem: llmProxy.ERROR_SHAPES[door.protocol] }),
       async handle({ req, res }) {
@@ -57,6 +67,10 @@ export function forwardRoutes(doors: readonly FrontDoor[], options: ForwardOptio
       },
     }),
   )
+}
+
+function schemesAt(place: ReturnType<SdkCredentials>) {
+  return place ? SDK_SCHEMES[place] : []
 }
 
 /** What a service answers to those who run it, and not to those who use it. */
