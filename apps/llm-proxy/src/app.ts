@@ -88,7 +88,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
   const relaying = {
     relay,
     bodyLimitBytes: config.RELAY_BODY_LIMIT_BYTES,
-    maxJsonValues: config.RELAY_MAX_JSON_VALUES,
+    maxJson: { values: config.RELAY_MAX_JSON_VALUES, depth: config.RELAY_MAX_JSON_DEPTH },
     // Its own time-outs come first; this one is for what they do not see.
     timeoutMs: config.UPSTREAM_TOTAL_TIMEOUT_MS + 5_000,
   }
@@ -111,7 +111,7 @@ export function createApp(config: Config, overrides: Partial<Dependencies> = {})
     }),
   )
   const modelList = createModelList({
-    ...{ catalog, upstream, loop, keys: ring },
+    ...{ catalog, upstream, loop, translations, keys: ring },
     cacheSeconds: config.MODELS_CACHE_SECONDS,
     cacheEntries: config.MODELS_CACHE_ENTRIES,
     timeoutMs: config.MODELS_TIMEOUT_MS,

@@ -77,7 +77,15 @@ export async function wholeCompletion({ model, provider, events }: Completion): 
   let output = ''
   for await (const event of events) {
     if (event.kind === 'delta') output += event.text
-    else return { model, provider, output, finishReason: event.finishReason, usage: event.usage }
+    else
+      return {
+        model,
+        provider,
+        ...event.answeredBy,
+        output,
+        finishReason: event.finishReason,
+        usage: event.usage,
+      }
   }
   throw new Problem('upstream_failed', `${model} broke off its reply.`)
 }

@@ -21,9 +21,15 @@ export interface ChatInput {
   stream?: boolean | undefined
 }
 
-export type ChatEvent =
-  | { kind: 'delta'; text: string }
-  | { kind: 'end'; finishReason: llmProxy.LlmResponse['finish_reason']; usage: llmProxy.Usage }
+export type ChatEvent = { kind: 'delta'; text: string } | ChatEnd
+
+export interface ChatEnd {
+  kind: 'end'
+  finishReason: llmProxy.LlmResponse['finish_reason']
+  usage: llmProxy.Usage
+  /** Who has answered, where that may be another one than was asked. */
+  answeredBy?: Pick<llmProxy.LlmResponse, 'provider' | 'model'> | undefined
+}
 
 interface EmbedInput {
   model: string

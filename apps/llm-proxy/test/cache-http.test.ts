@@ -56,6 +56,34 @@ describe('the cache of answers, switched on', () => {
     expect(upstream.seen.length).toBe(2)
   })
 
+  it('gives nothing that the key before was answered, once another secret has its place', async () => {
+    numbered()
+    await setting.addKey({ provider: 'openai', key: 'sk-key-of-carol-0123456789abcdef', as: 'carol' })
+    const carol = { as: 'carol' }
+    await ask(asking('r'), carol)
+    expect((await ask(asking('r'), carol))[0]).toBe('hit')
+    const token = { Authorization: `Bearer ${await setting.tokenOf('carol')}` }
+    const { keys } = (await (await fetch(`${setting.url}/keys`, { headers: token })).json()) as {
+      keys: { id: string }[]
+    }
+    const rotated = await setting.post(
+      `/keys/${keys[0]!.id}/rotate`,
+      { key: 'sk-other-of-carol-0123456789abcdef' },
+      'carol',
+    )
+    expect(rotated.status).toBe(200)
+    expect(await ask(asking('r'), carol)).toEqual(['miss', 200, '{ "id":"2" }'])
+    expect(upstream.seen.at(-1)!.headers.authorization).toBe('Bearer sk-other-of-carol-0123456789abcdef')
+  })
+
+  it('names who had answered, as an answer that is no repetition does', async () => {
+    numbered()
+    for (const cached of ['miss', 'hit']) {
+      const { headers } = await setting.send(CHAT, asking('who'))
+      expect([headers.get('x-waybill-cache'), headers.get('x-waybill-provider')]).toEqual([cached, 'openai'])
+    }
+  })
+
   it('keeps a stream whole, and none that broke', async () => {
     const frames = [chunk('Hel'), chunk('lo'), DONE]
     upstream.script = stream(frames.slice(0, 1), { then: 'cut' })

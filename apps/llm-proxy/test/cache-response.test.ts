@@ -15,7 +15,7 @@ function cacheWith(environment: Record<string, string> = {}) {
 const request: CacheKeyParts = {
   userId: 'alice',
   provider: 'openai',
-  keyId: 'k1',
+  key: 'k1 1',
   operation: 'chat',
   method: 'POST',
   path: '/v1/chat/completions',
@@ -45,7 +45,7 @@ describe('the cache of answers', () => {
   test.each<[keyof CacheKeyParts, unknown]>([
     ['userId', 'bob'],
     ['provider', 'mistral'],
-    ['keyId', 'k2'],
+    ['key', 'k1 2'],
     ['operation', 'embeddings'],
     ['path', '/v1/chat/completions?a=1'],
     ['headers', { 'openai-beta': 'y' }],
@@ -67,11 +67,11 @@ describe('the cache of answers', () => {
     for (let i = 0; i < 20_000; i++) {
       const parts = {
         ...request,
-        ...{ userId: text(), provider: text(), keyId: text(), path: text(), body: Buffer.from(text()) },
+        ...{ userId: text(), provider: text(), key: text(), path: text(), body: Buffer.from(text()) },
         headers: Object.fromEntries(Array.from({ length: Math.floor(random() * 3) }, () => [text(), text()])),
       }
       const identity = JSON.stringify([
-        ...[parts.userId, parts.provider, parts.keyId, parts.path, parts.body.toString()],
+        ...[parts.userId, parts.provider, parts.key, parts.path, parts.body.toString()],
         Object.entries(parts.headers).sort(([a], [b]) => (a < b ? -1 : 1)),
       ])
       const { digest } = cache.keyOf(parts)!

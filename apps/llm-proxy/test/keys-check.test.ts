@@ -120,6 +120,12 @@ test('a name that leads to a private address is refused when it is called, be it
   })
 })
 
+test('a private address that the operator configured, and does not vouch for, is no fault of the user', async () => {
+  const { call, add } = newUser()
+  const { id } = await add({ provider: 'unvouched' })
+  expect((await call('post', `/keys/${id}/check`)).body).toMatchObject({ result: 'unreachable' })
+})
+
 test('so many checks may a user ask for in a minute, however they are asked for', async () => {
   const { call, add } = newUser()
   const { id } = await add({ check: true })

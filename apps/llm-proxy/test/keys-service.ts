@@ -50,7 +50,8 @@ export async function startKeysService(): Promise<KeysService> {
   const ollama = { name: 'ollama', protocol: 'openai', base_url: vendorUrl, private: true, needs_key: false }
   // Vouched for as a provider, and for nothing else.
   const inner = { name: 'inner', protocol: 'openai', base_url: 'https://localhost:9', private: true }
-  writeFileSync(withoutKey, JSON.stringify({ providers: [ollama, inner] }))
+  const unvouched = { name: 'unvouched', protocol: 'openai', base_url: 'https://localhost:9' }
+  writeFileSync(withoutKey, JSON.stringify({ providers: [ollama, inner, unvouched] }))
   const setting = await startSetting({
     PROVIDER_URLS: [...names.map((name) => `${name}=${vendorUrl}`), 'mistral=http://127.0.0.1:9'].join(','),
     PROVIDERS_FILE: withoutKey,

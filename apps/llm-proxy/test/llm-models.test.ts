@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { startScriptedUpstream } from './fixtures/scripted-upstream.ts'
@@ -11,6 +14,8 @@ let setting: KeyedSetting
 const answers = new Map<string, [status: number, body: string]>()
 const list = (...data: object[]): [number, string] => [200, JSON.stringify({ object: 'list', data })]
 
+const folder = mkdtempSync(join(tmpdir(), 'models-'))
+
 beforeAll(async () => {
   upstream = await startScriptedUpstream()
   upstream.script = (res, { url }) => {
@@ -19,10 +24,15 @@ beforeAll(async () => {
   }
   const at = (name: string) => `${upstream.url}/${name}`
   const names = ['openai', 'anthropic', 'gemini', 'mistral']
+  const deployed = { name: 'deployed', protocol: 'openai', base_url: at('deployed'), private: true }
+  const file = join(folder, 'providers.json')
+  writeFileSync(file, JSON.stringify({ providers: [{ ...deployed, open_ai_path: null }] }))
   setting = await startKeyedSetting(Object.fromEntries(names.map((name) => [name, at(name)])), {
     MODELS_TIMEOUT_MS: '300',
+    PROVIDERS_FILE: file,
   })
-  for (const provider of names) await setting.addKey({ provider, key: `sk-of-alice-for-${provider}-1234` })
+  for (const provider of [...names, 'deployed'])
+    await setting.addKey({ provider, key: `sk-of-alice-for-${provider}-1234` })
   await setting.addKey({ provider: 'openai', key: 'sk-of-bob-1234567890', as: 'bob' })
 })
 beforeEach(() => {
@@ -31,6 +41,7 @@ beforeEach(() => {
 afterAll(async () => {
   await setting.close()
   await upstream.close()
+  rmSync(folder, { recursive: true })
 })
 
 const as = async (user: string) =>
@@ -55,6 +66,7 @@ describe('GET /v1/models', () => {
       .set('/anthropic', list({ type: 'model', id: 'claude-x', created_at: '2026-01-01T00:00:00Z' }))
       .set('/gemini', list({ id: 'models/gemini-x', object: 'model', owned_by: 'google' }))
       .set('/mistral', list({ id: 'mistral-x', created: 9 }))
+      .set('/deployed', list({ id: 'cannot-be-asked-on-v1' }))
     const { data } = await (await as('alice')).models.list()
     expect(data.slice(2)).toEqual([
       { id: 'openai/gpt-x', object: 'model', created: 7, owned_by: 'system' },
@@ -87,6 +99,18 @@ describe('GET /v1/models', () => {
     expect(await idsOf('carol')).toEqual(LOCAL)
   })
 
+  it('asks anew when another secret has taken the place of a key', async () => {
+    await setting.addKey({ provider: 'openai', key: 'sk-of-erin-1234567890', as: 'erin' })
+    await idsOf('erin')
+    const headers = { Authorization: `Bearer ${await setting.tokenOf('erin')}` }
+    const { keys } = (await (await fetch(`${setting.url}/keys`, { headers })).json()) as {
+      keys: { id: string }[]
+    }
+    await setting.post(`/keys/${keys[0]!.id}/rotate`, { key: 'sk-newer-of-erin-1234567890' }, 'erin')
+    await idsOf('erin')
+    expect(upstream.seen.at(-1)!.headers.authorization).toBe('Bearer sk-newer-of-erin-1234567890')
+  })
+
   it('is 508 where the address of a provider leads back here', async () => {
     await setting.addKey({ provider: 'openai', key: 'sk-of-dave-1234567890', as: 'dave' })
     await idsOf('dave')
@@ -111,4 +135,21 @@ describe('GET /v1/models', () => {
       code: 'model_not_found',
     })
   })
+})
+
+it('what a provider cannot be asked on /v1 is refused, with its operation and its model', async () => {
+  for (const [path, operation] of [
+    ['chat/completions', 'chats'],
+    ['embeddings', 'embeddings'],
+  ] as const) {
+    const answer = await setting.send(`/v1/${path}`, '{"model":"deployed/my-gpt","messages":[]}')
+    expect(answer.status).toBe(400)
+    expect(await answer.json()).toMatchObject({
+      error: {
+        message: `deployed cannot be asked for ${operation} here, which are wanted of its model my-gpt.`,
+        param: 'model',
+        code: 'unsupported_operation',
+      },
+    })
+  }
 })

@@ -136,6 +136,7 @@ describe('an answer', () => {
       'cache-control': 'private, no-store',
       'x-provider-request-id': 'req_openai',
       'x-request-id': 'ours-1',
+      'x-waybill-provider': 'openai',
       'x-waybill-ratelimit-remaining-requests': '7',
       'x-content-type-options': 'nosniff',
       connection: 'keep-alive',

@@ -78,13 +78,33 @@ it('a small body takes all that it needs in one step', async () => {
   expect(setting.metered.at(-1)!.call).toMatchObject({ hasEntered: false })
 })
 
+describe('lists and objects in one another', () => {
+  const deep = (depth: number) => `{"model":"m","a":${'[{"a":'.repeat(depth)}1${'}]'.repeat(depth)}}`
+
+  it.each([CHAT, '/openai/v1/files', '/v1/chat/completions'])(
+    'go to no provider beyond RELAY_MAX_JSON_DEPTH: POST %s',
+    async (path) => {
+      const sent = setting.upstream.seen.length
+      const answer = await setting.send(path, deep(64))
+      expect(answer.status).toBe(400)
+      expect((await errorOf(answer)).message).toContain('more than 128 deep')
+      expect(setting.upstream.seen.length).toBe(sent)
+    },
+  )
+
+  it('go on as they are up to there, whatever stands in a text or one after the other', async () => {
+    setting.upstream.script = json('{}')
+    for (const body of [deep(63), `{"a":[${'[[]],'.repeat(200)}1],"text":"${'[{'.repeat(500)}"}`])
+      expect((await setting.send(CHAT, body)).status).toBe(200)
+  })
+})
+
 describe('a body that would be far larger parsed than it is', () => {
   const list = (element: string, count: number) =>
     `{"model":"m","a":[${Array.from({ length: count }, () => element).join(',')}]}`
   it.each([
     ['objects', list('{}', 1_000)],
     ['numbers', list('1', 1_100)],
-    ['lists in each other', `{"a":${'['.repeat(1_100)}${']'.repeat(1_100)}}`],
   ])('is refused before it is parsed: %s', async (_, body) => {
     const answer = await setting.send(CHAT, body)
     expect(answer.status).toBe(413)

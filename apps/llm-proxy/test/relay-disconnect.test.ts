@@ -64,14 +64,14 @@ describe.each(PATHS)('a client of %s that goes away', (path, model) => {
 })
 
 it('what had been streamed is counted, estimated, when its reader goes', async () => {
-  setting.upstream.script = stream([chunk('a '), chunk('b '), chunk('c ')], { then: 'hang' })
+  setting.upstream.script = stream([chunk('one '), chunk('two '), chunk('six ')], { then: 'hang' })
   const leaving = new AbortController()
   const body = '{"model":"gpt-x","stream":true,"messages":[]}'
   const answer = await setting.send('/openai/v1/chat/completions', body, { signal: leaving.signal })
   let text = ''
   for await (const piece of answer.body!.pipeThrough(new TextDecoderStream())) {
     text += piece
-    if (text.includes('"c "')) break
+    if (text.includes('"six "')) break
   }
   leaving.abort()
   const outcome = await setting.metered.at(-1)!.ended

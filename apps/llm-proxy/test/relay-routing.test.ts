@@ -7,7 +7,10 @@ import { errorOf, startRelaySetting } from './relay-setting.ts'
 import type { RelaySetting } from './relay-setting.ts'
 
 const FILE = {
-  providers: [{ name: 'inner', protocol: 'openai', base_url: 'http://127.0.0.1:9', private: true }],
+  providers: [
+    { name: 'inner', protocol: 'openai', base_url: 'http://127.0.0.1:9', private: true },
+    { name: 'unvouched', protocol: 'openai', base_url: 'https://localhost:9' },
+  ],
   routes: [
     {
       name: 'fast',
@@ -51,6 +54,13 @@ describe('a private provider', () => {
     expect(answer.status).toBe(status)
     if (status === 403) expect((await errorOf(answer)).message).toContain('inner')
   })
+})
+
+it('a provider at a private address that nobody vouches for is a fault of the operator, who is told why', async () => {
+  const answer = await setting.send('/unvouched/v1/chat/completions', '{"model":"m","messages":[]}')
+  expect(answer.status).toBe(502)
+  expect((await errorOf(answer)).message).toBe('unvouched cannot be reached.')
+  expect(setting.logged()).toContain('localhost is not a public address')
 })
 
 describe('attempts', () => {

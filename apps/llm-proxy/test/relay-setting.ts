@@ -96,7 +96,10 @@ export async function startRelaySetting(
     open(_principal, provider, key = 'default') {
       if (withoutKey.includes(provider))
         return Promise.reject(new Problem('forbidden', `You have no key for ${provider}.`))
-      return Promise.resolve({ id: `${provider}-${key}`, name: key, secret: new Secret(PROVIDER_KEY) })
+      return Promise.resolve({
+        ...{ id: `${provider}-${key}`, name: key, version: '1' },
+        secret: new Secret(PROVIDER_KEY),
+      })
     },
   }
   const metering: Meter = {
@@ -120,7 +123,7 @@ export async function startRelaySetting(
   const relaying = {
     relay,
     bodyLimitBytes: config.RELAY_BODY_LIMIT_BYTES,
-    maxJsonValues: config.RELAY_MAX_JSON_VALUES,
+    maxJson: { values: config.RELAY_MAX_JSON_VALUES, depth: config.RELAY_MAX_JSON_DEPTH },
     timeoutMs: config.UPSTREAM_TOTAL_TIMEOUT_MS + 5_000,
   }
   const tokenizer = createTokenizer()

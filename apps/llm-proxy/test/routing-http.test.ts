@@ -78,10 +78,32 @@ describe('a fallback', () => {
       '{ "model" : "falls-1",\n"messages":[], "seed":9007199254740993 }',
     )
     expect([answer.status, await answer.text()]).toEqual([200, '{"id":"from-second"}'])
+    expect(answer.headers.get('x-waybill-provider')).toBe('mistral')
     expect(first.seen.length).toBe(1)
     expect(second.seen.map(({ url, body }) => [url, body.toString()])).toEqual([
       [...['/v1/chat/completions', '{ "model" : "mistral-x",\n"messages":[], "seed":9007199254740993 }']],
     ])
+  })
+
+  it('is who /llm says has answered, by whichever name it was asked for', async () => {
+    first.script = failing(503).script
+    const message = { role: 'assistant', content: 'Hello' }
+    const usage = { prompt_tokens: 1, completion_tokens: 1 }
+    for (const [asked, said] of [
+      ['openai/falls-1', { provider: 'mistral', model: 'mistral/mistral-x' }],
+      ['openai/again-1', { provider: 'openai', model: 'openai/again-1' }],
+    ] as const) {
+      const whole = json(JSON.stringify({ choices: [{ message, finish_reason: 'stop' }], usage }))
+      if (said.provider === 'openai') first.script = whole
+      else second.script = whole
+      const answer = await setting.send('/llm', JSON.stringify({ model: asked, prompt: 'Hi' }))
+      expect(await answer.json()).toMatchObject({ output: 'Hello', ...said })
+      const streamed = await setting.send(
+        '/llm',
+        JSON.stringify({ model: asked, prompt: 'Hi', stream: true }),
+      )
+      expect(await streamed.text()).toContain(`"model":"${said.model}","provider":"${said.provider}"`)
+    }
   })
 
   it('comes when there is no connection at all', async () => {

@@ -173,6 +173,21 @@ describe('models without a price', () => {
   })
 })
 
+test.each([
+  ['of money', { money: { amount: '0.000001', currency: 'USD' } }],
+  ['of tokens', { tokens: 1 }],
+])('a used-up budget %s lets through what uses nothing, and that alone', async (_, budget) => {
+  const usage = setting.open({ BUDGET_UNMETERED_CALLS: 'allow' }, new Clock().now)
+  const user = somebody()
+  await use(usage, callOf(user), 400, 0)
+  await set(usage, user, budget)
+  const listing = { operation: 'other', model: '', estimatedTokens: 0 } as const
+  await usage.meter.begin(callOf(user, listing))
+  for (const call of [callOf(user), callOf(user, { ...listing, unmetered: true })]) {
+    expect((await refusalOf(usage, call)).extensions.reason).toBe('budget_exceeded')
+  }
+})
+
 describe('calls whose cost is not counted', () => {
   const batch = { operation: 'other', model: '', estimatedTokens: 0, unmetered: true } as const
 

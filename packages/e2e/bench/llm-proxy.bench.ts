@@ -30,11 +30,11 @@ const servers = new URL('servers/llm-proxy.ts', import.meta.url)
 const VARIANTS = ['llm-proxy', 'Portkey', 'forwarder']
 
 const WAYS = [
-  { title: 'a chat completion as JSON', body: JSON.stringify(prompt), requestsPerSlice: 600 },
+  { title: 'a chat completion as JSON', body: JSON.stringify(prompt), requestsPerSlice: 2_500 },
   {
     title: 'a chat completion as a stream of 20 chunks',
     body: JSON.stringify({ ...prompt, stream: true }),
-    requestsPerSlice: 300,
+    requestsPerSlice: 1_500,
   },
 ]
 
@@ -42,7 +42,7 @@ try {
   for (const { title, body, requestsPerSlice } of WAYS) {
     const rows = await compare({
       ...{ servers, variants: VARIANTS, requestsPerSlice },
-      ...{ rounds: 9, awake: false, connections: 50, launches: 3 },
+      ...{ rounds: 5, awake: false, connections: 50, launches: 2 },
       env: { ...env, BENCH_BODY: body },
     })
     process.stdout.write(`${title}, 50 connections\n${table(rows, 'Portkey')}`)

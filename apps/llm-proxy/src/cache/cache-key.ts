@@ -20,7 +20,7 @@ export function digestOf(parts: CacheKeyParts): string {
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
     .filter(([name]) => !ABOUT_THE_SENDING.test(name))
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-  for (const part of [parts.userId, parts.provider, parts.keyId, parts.operation, parts.method, parts.path]) {
+  for (const part of [parts.userId, parts.provider, parts.key, parts.operation, parts.method, parts.path]) {
     add(part)
   }
   for (const part of headers.flat()) add(part)

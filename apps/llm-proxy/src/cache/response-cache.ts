@@ -14,7 +14,8 @@ export interface CachedAnswer {
 export interface CacheKeyParts {
   userId: string
   provider: string
-  keyId: string
+  /** The user's key and its version: what another account was told counts no more. */
+  key: string
   operation: Operation
   method: string
   /** With its query. */

@@ -53,8 +53,11 @@ export function createKeyCheck(
         body.destroy()
       }
     } catch (error) {
-      // A place that may not be called was named by the user.
-      if (error instanceof Problem && error.code === 'bad_request') throw error
+      if (error instanceof Problem && error.code === 'bad_request') {
+        // A place that may not be called was named by the user, or by who configured it.
+        if (baseUrl !== null) throw error
+        requestContext()?.log.error({ err: error, provider: provider.name }, 'a provider may not be called')
+      }
       return 'unreachable'
     }
   }

@@ -69,7 +69,8 @@ export function createKeyRing({ store, cipher, cacheMs, maxUsers }: KeyRingOptio
       if (row.baseUrl !== null && !hasPermission(principal.permissions, 'llm.custom_urls'))
         throw customUrlNotAllowed()
       const secret = cipher.open(row)
-      return { id: row.id, name: row.name, secret, baseUrl: row.baseUrl ?? undefined }
+      const version = (row.rotatedAt ?? row.createdAt).toISOString()
+      return { id: row.id, name: row.name, version, secret, baseUrl: row.baseUrl ?? undefined }
     },
 
     async providersOf(principal) {

@@ -4,6 +4,8 @@ import type { Secret, UserPrincipal } from '@waybill/service-kit'
 export interface OpenKey {
   id: string
   name: string
+  /** Another one whenever another secret has taken its place. */
+  version: string
   secret: Secret
   /** The key's own endpoint, for those who may have one; in place of the provider's base URL. */
   baseUrl?: string | undefined

@@ -89,6 +89,7 @@ class OpenAiObserver implements StreamObserver {
     if (this.#seen.id !== undefined && !this.#isResponses && !SAYS_MORE.test(data)) return
     const chunk = parseJson(data)
     if (!isObject(chunk)) return
+    if (this.#isResponses && textOf(chunk.type)?.endsWith('.delta')) this.#textBytes += textBytesOf(data)
     if (isObject(chunk.error) || (this.#isResponses && END_OF_RESPONSE.has(chunk.type))) this.#ended = true
     const read = readObject(isObject(chunk.response) ? chunk.response : chunk, this.#ends)
     const { id, model, finishReasons, usage } = read

@@ -7,7 +7,10 @@ const TEXTS = [
   ...['reasoning', 'reasoning_content', 'thinking', 'arguments', 'partial_json'],
 ]
 const ARGUMENTS = ['args', 'input']
-const WRITTEN = new RegExp(`"(?:(?:${TEXTS.join('|')})"\\s*:\\s*(?=")|(?:${ARGUMENTS.join('|')})"\\s*:\\s*(?=["{]))`, 'g')
+const WRITTEN = new RegExp(
+  `"(?:(?:${TEXTS.join('|')})"\\s*:\\s*(?=")|(?:${ARGUMENTS.join('|')})"\\s*:\\s*(?=["{]))`,
+  'g',
+)
 
 /**
  * How much of a JSON text a model has written, in bytes, escapes as they stand; the text may break off anywhere. It is looked through

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { Problem } from '@waybill/service-kit'
 import type { CachedAnswer } from '../cache/response-cache.ts'
 import type { Observation } from '../protocols/protocol.ts'
+import { estimateTokens, textBytesOf } from '../protocols/text-bytes.ts'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
 import type { CallOutcome } from '../usage/meter.ts'
 import type { Answered } from './attempts.ts'
@@ -109,7 +110,7 @@ async function stream(body: Readable, res: Recipient, options: AnswerOptions): P
   const { call, sent, provider, config, deadline, keep } = options
   const { path, translation } = sent.destination
   const observer = provider.protocol.observeStream(path)
-  const { problem, estimatedTokens, copy } = await forwardStream(body, res, {
+  const { problem, copy } = await forwardStream(body, res, {
     ...{ observer, path, deadline },
     hidesUsage: sent.hidesUsage,
     translation: translation?.startStream(),
@@ -122,7 +123,13 @@ async function stream(body: Readable, res: Recipient, options: AnswerOptions): P
   })
   const observed = observer.observed()
   if (keep && copy && !observed.failed) keep(cacheable(res, copy))
-  return { problem, observed, ...(!observed.usage && { estimatedOutputTokens: estimatedTokens }) }
+  // What is counted while it streams is not of the whole.
+  const isCounted = observed.usage && !problem && !observed.failed
+  return {
+    problem,
+    observed,
+    ...(!isCounted && { estimatedOutputTokens: estimateTokens(observer.textBytes()) }),
+  }
 }
 
 async function whole(
@@ -145,24 +152,30 @@ async function whole(
     res.end(told)
     const observed = status < 400 ? observe(answer, provider) : UNKNOWN
     if (status === 200 && !observed.failed) keep?.(cacheable(res, told))
-    return { problem: undefined, observed }
+    return {
+      problem: undefined,
+      observed,
+      ...(!observed.usage && { estimatedOutputTokens: estimateWritten(answer) }),
+    }
   }
   const isRead = status < 400 && call.operation !== 'other' && isJsonType(headers)
   const { problem, copy } = await forwardWhole(body, res, isRead ? options : { ...options, copyBytes: 0 })
-  const bytes = problem ? undefined : copy.whole()
+  const bytes = copy.whole()
   if (!isRead) return { problem, observed: UNKNOWN }
-  const observed = bytes ? observe(bytes, provider) : observeTail(copy.tail(), provider.protocol)
-  if (keep && bytes && status === 200 && !observed.failed) keep(cacheable(res, bytes))
-  if (observed.usage) return { problem, observed }
-  // Where nobody counted: four bytes a token, and no more than was asked for.
-  const estimatedOutputTokens = Math.min(Math.ceil(copy.length / 4), mostOutputTokens)
+  const observed = bytes && !problem ? observe(bytes, provider) : observeTail(copy.tail(), provider.protocol)
+  if (keep && bytes && !problem && status === 200 && !observed.failed) keep(cacheable(res, bytes))
+  if (observed.usage && !problem) return { problem, observed }
+  // Of what is not at hand, all is taken for text, up to what was asked for.
+  const estimatedOutputTokens = bytes
+    ? estimateWritten(bytes)
+    : Math.min(estimateTokens(copy.length), mostOutputTokens)
   return { problem, observed, estimatedOutputTokens }
 }
 
 function writeHead(
   { status, headers }: Answered,
   res: Recipient,
-  { limitHeaders, repeated, keep }: AnswerOptions,
+  { provider, limitHeaders, repeated, keep }: AnswerOptions,
   isChanged: boolean,
 ): void {
   res.statusCode = status
@@ -170,6 +183,7 @@ function writeHead(
   Object.assign(kept, limitHeaders)
   if (repeated && (status >= 500 || RETRIED.has(status))) kept['x-should-retry'] = 'false'
   for (const [name, value] of Object.entries({ ...kept, ...OWN_OF_ANSWER })) res.setHeader(name, value)
+  res.setHeader('X-Waybill-Provider', provider.name)
   if (keep) res.setHeader('X-Waybill-Cache', 'miss')
 }
 
@@ -183,6 +197,10 @@ function cacheable(res: Recipient, body: Buffer): CachedAnswer {
     if (typeof value === 'string') headers[name] = value
   }
   return { status: res.statusCode, headers, body }
+}
+
+function estimateWritten(json: Buffer): number {
+  return estimateTokens(textBytesOf(json.toString('utf8')))
 }
 
 const UNKNOWN: Observation = { finishReasons: [] }

@@ -8,6 +8,7 @@ import type { ProviderDefinition } from '../providers/provider-definition.ts'
 import type { AttemptOutcome, Attempts, Target } from '../routing/routing.ts'
 import { readQuota } from '../routing/used-up-quota.ts'
 import type { RelayCall } from './call.ts'
+import { ofOwnPlace } from './failure.ts'
 import { credentialHeaders, requestHeaders } from './header-policy.ts'
 import { outgoingTo } from './outgoing.ts'
 import type { Outgoing, Sent } from './outgoing.ts'
@@ -130,7 +131,8 @@ async function once(
       outcome: { ...outcome, final: outcome.final || quota.isUsedUp, ownEndpoint },
       reached: { ...reached, result: { answer: { ...answer, body: quota.body } } },
     }
-  } catch (failure) {
+  } catch (error) {
+    const failure = ownEndpoint ? error : ofOwnPlace(error, provider.name)
     const own = Buffer.isBuffer(body) ? undefined : body?.errored
     // The client's body was too much: as good as an answer, and nothing to try elsewhere.
     if (own instanceof Problem)
@@ -169,7 +171,7 @@ async function prepare(
   const cacheKey = cache.keyOf({
     userId: principal.userId,
     provider: provider.name,
-    keyId: key?.id ?? '',
+    key: key ? `${key.id} ${key.version}` : '',
     operation: call.operation,
     method: call.method,
     path: `${outgoing.destination.path}?${call.query}`,

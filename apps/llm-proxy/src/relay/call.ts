@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream'
 import type { Logger, UserPrincipal } from '@waybill/service-kit'
 import type { Operation, Protocol } from '../protocols/protocol.ts'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
+import type { Target } from '../routing/routing.ts'
 import type { Translation } from '../translation/translation.ts'
 import type { Draft } from './draft.ts'
 
@@ -34,6 +35,8 @@ export interface RelayCall {
   query: string
   /** Its request and its place are taken (`Relay.admitted`). */
   hasEntered?: boolean | undefined
+  /** Hears who answers, after fallbacks, before anything of the answer goes out. */
+  answeredBy?: ((who: Pick<Target, 'provider' | 'model'>) => void) | undefined
   /** How the request is put to `provider`; undefined when it cannot be. */
   destination(provider: ProviderDefinition, model: string | undefined): Destination | undefined
 }

@@ -34,6 +34,11 @@ export const relayEnv = {
     .describe(
       'The most lists, objects and commas of a JSON body that is passed on: parsed they take far more than their bytes',
     ),
+  RELAY_MAX_JSON_DEPTH: env
+    .int({ min: 8, max: 100_000, default: 128 })
+    .describe(
+      'How deep in one another the lists and objects of a JSON body that is passed on may be: some parsers die of more',
+    ),
   UNSTATED_OUTPUT_TOKENS: env
     .int({ min: 0, max: 1_000_000, default: 1_024 })
     .describe('How many tokens of output are reserved for a request that names no most of them'),

@@ -64,7 +64,7 @@ function numbersOf(body: JsonObject, names: readonly string[]): number[] {
 }
 
 /** Methods that ask for nothing to be made. */
-const COSTS_NOTHING = new Set(['GET', 'HEAD', 'OPTIONS', 'DELETE'])
+const COSTS_NOTHING = new Set(['GET', 'HEAD', 'DELETE'])
 
 /** Whether a request may cost what nobody here can count: a batch, an image, an upload. */
 export function isUnmetered(protocol: Protocol, method: string, path: string): boolean {

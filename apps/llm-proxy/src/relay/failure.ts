@@ -15,6 +15,15 @@ export function ofFailure(error: unknown, provider: string, { repeated }: { repe
   })
 }
 
+/**
+ * A place that may not be called, and that no user named, is the fault of who configured it: 502, and why is for the log. All other
+ * errors are given back as they are.
+ */
+export function ofOwnPlace(error: unknown, provider: string): unknown {
+  if (!(error instanceof Problem) || error.code !== 'bad_request') return error
+  return new Problem('upstream_failed', `${provider} cannot be reached.`, { cause: error })
+}
+
 /** Whether a provider may have worked for it. */
 export function wasSent(error: unknown): boolean {
   return error instanceof DownstreamError && error.sent

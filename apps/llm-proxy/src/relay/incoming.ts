@@ -4,7 +4,8 @@ import { Problem } from '@waybill/service-kit'
 import type { Operation } from '../protocols/protocol.ts'
 import { readDraft } from './draft.ts'
 import type { Draft } from './draft.ts'
-import { hasMoreValues } from './json-values.ts'
+import { beyondLimits } from './json-values.ts'
+import type { JsonLimits } from './json-values.ts'
 import { hasBody, isJson, limited, readWhole, refuseEncoded } from './request-body.ts'
 
 /** The body of a request: JSON that was read and judged, or bytes that stream. */
@@ -15,8 +16,8 @@ export interface IncomingBody {
 
 export interface BodyLimits {
   bodyLimitBytes: number
-  /** Of a JSON body: its lists, objects and commas. */
-  maxJsonValues: number
+  /** Of a JSON body. */
+  maxJson: JsonLimits
 }
 
 /**
@@ -26,13 +27,15 @@ export interface BodyLimits {
 export async function incomingBody(
   req: IncomingMessage,
   operation: Operation,
-  { bodyLimitBytes, maxJsonValues }: BodyLimits,
+  { bodyLimitBytes, maxJson }: BodyLimits,
 ): Promise<IncomingBody> {
   if (!hasBody(req)) return { draft: undefined, body: undefined }
   refuseEncoded(req)
   if (isJson(req)) {
     const bytes = await readWhole(req, bodyLimitBytes)
-    if (hasMoreValues(bytes, maxJsonValues)) throw tooMany(maxJsonValues)
+    const beyond = beyondLimits(bytes, maxJson)
+    if (beyond === 'values') throw tooMany(maxJson.values)
+    if (beyond === 'depth') throw tooDeep(maxJson.depth)
     return { draft: readDraft(bytes), body: undefined }
   }
   if (operation !== 'other') {
@@ -45,5 +48,12 @@ function tooMany(most: number): Problem {
   return new Problem(
     'payload_too_large',
     `The body holds more than the ${most} JSON values that this route accepts.`,
+  )
+}
+
+function tooDeep(most: number): Problem {
+  return new Problem(
+    'bad_request',
+    `The body has lists and objects more than ${most} deep in one another, the most that this route accepts.`,
   )
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '@waybill/service-kit'
 import { judgedPath } from '../protocols/judged-path.ts'
+import type { Operation } from '../protocols/protocol.ts'
 import { isOpen } from '../providers/open-paths.ts'
 import type { Target } from '../routing/routing.ts'
 import type { Destination, RelayCall } from './call.ts'
@@ -30,7 +31,7 @@ export function outgoingTo(target: Target, call: RelayCall): Outgoing {
   const { draft } = call
   const model = target.model ?? call.model
   const destination = call.destination(provider, model)
-  if (!destination) throw new Problem('bad_request', `${provider.name} cannot be asked this.`)
+  if (!destination) throw cannotBeAsked(provider.name, call.operation, model)
   if (!isOpen(destination.path, provider)) {
     throw new Problem('forbidden', `This path of ${provider.name} is not open to users.`, {
       extensions: { reason: 'path_not_open' },
@@ -47,6 +48,21 @@ export function outgoingTo(target: Target, call: RelayCall): Outgoing {
     body: draft?.written({ model, includeUsage }) ?? call.body,
     hidesUsage: includeUsage,
   }
+}
+
+function cannotBeAsked(provider: string, operation: Operation, model = ''): Problem {
+  const detail = `${provider} cannot be asked for ${KINDS[operation]} here, which are wanted of its model ${model}.`
+  return new Problem('bad_request', detail, {
+    extensions: { param: 'model', reason: 'unsupported_operation' },
+  })
+}
+
+const KINDS: Readonly<Record<Operation, string>> = {
+  chat: 'chats',
+  text_completion: 'completions',
+  embeddings: 'embeddings',
+  generate_content: 'contents',
+  other: 'other things than chats, completions and embeddings',
 }
 
 /**

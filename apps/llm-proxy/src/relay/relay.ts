@@ -119,9 +119,11 @@ async function serve(call: RelayCall, res: Recipient, ended: Ended, options: Ser
   const { target, sent, keyId, cacheKey, result } = reached
   // Nothing is sent any more.
   call.draft?.forget('all')
-  Object.assign(ended, { provider: target.provider, model: target.model ?? model, keyId })
+  const who = { provider: target.provider, model: target.model ?? model }
+  Object.assign(ended, { ...who, keyId })
+  call.answeredBy?.(who)
   if ('cached' in result) {
-    sendCached(result.cached, res, run.headers)
+    sendCached(result.cached, res, { ...run.headers, 'X-Waybill-Provider': target.provider.name })
     ended.result = 'cached'
     return
   }

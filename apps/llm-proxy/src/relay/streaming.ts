@@ -32,8 +32,6 @@ export interface StreamOptions {
 export interface StreamEnd {
   /** What broke it off; undefined when it is whole. */
   problem: Problem | undefined
-  /** What was streamed, estimated in tokens. */
-  estimatedTokens: number
   /** All that the client got, when it is whole and not larger than the copy may be. */
   copy: Buffer | undefined
 }
@@ -59,17 +57,12 @@ export async function forwardStream(
   // Of some streams no end mark is known: those count as ended from the start.
   const hasEndMark = !observer.ended()
   const splitter = createFrameSplitter(options)
-  const count = createEstimate()
   const copied = createCopy(copyBytes)
   let isFirst = true
   const pass = (chunk: Buffer): Buffer | undefined => {
     const frames = splitter.push(chunk)
     if (frames.length === 0) return undefined
-    for (const frame of frames) {
-      if (frame.data === undefined) continue
-      observer.frame(frame.event, frame.data)
-      count.add(frame.raw.length)
-    }
+    for (const frame of frames) if (frame.data !== undefined) observer.frame(frame.event, frame.data)
     if (isFirst) {
       isFirst = false
       options.onFirstFrame?.()
@@ -100,7 +93,7 @@ export async function forwardStream(
     copied.add(last)
     res.end(last)
   }
-  return { problem, estimatedTokens: count.tokens(), copy: problem ? undefined : copied.whole() }
+  return { problem, copy: problem ? undefined : copied.whole() }
 }
 
 const rawOf = ({ raw }: Frame): Buffer => raw
@@ -122,22 +115,4 @@ function together(pieces: readonly Buffer[], chunk: Buffer): Buffer | undefined 
   const isChunk =
     length === chunk.length && first?.byteOffset === chunk.byteOffset && first.buffer === chunk.buffer
   return isChunk ? chunk : Buffer.concat(pieces, length)
-}
-
-/**
- * How many tokens frames stand for, where the provider does not get to say: one each at least, and what is longer than the
- * shortest, which is nearly all envelope, at four bytes a token.
- */
-function createEstimate(): { add(bytes: number): void; tokens(): number } {
-  let frames = 0
-  let total = 0
-  let shortest = Number.POSITIVE_INFINITY
-  return {
-    add(bytes) {
-      frames++
-      total += bytes
-      if (bytes < shortest) shortest = bytes
-    },
-    tokens: () => (frames === 0 ? 0 : Math.max(frames, Math.ceil((total - frames * shortest) / 4))),
-  }
 }

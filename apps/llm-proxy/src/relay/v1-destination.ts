@@ -16,6 +16,14 @@ const NEEDED: Partial<Record<Protocol['name'], Readonly<Record<string, string>>>
   anthropic: ANTHROPIC_VERSION,
 }
 
+/** Whether chats can be asked of `provider` on `/v1/*`. */
+export function isOnV1(
+  { openAiPath, protocol }: ProviderDefinition,
+  translations: ChatTranslations,
+): boolean {
+  return openAiPath !== undefined || translations[protocol.name] !== undefined
+}
+
 /**
  * Where a request on `/v1<path>` goes at each provider: where that one has OpenAI's protocol, or into the provider's own by
  * translation. Undefined when there is neither.

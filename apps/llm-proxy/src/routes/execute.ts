@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { SDK_SCHEMES, user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
@@ -31,14 +31,8 @@ export function executeRoutes(
     route(llmProxy.execute, {
       auth: user('agents.query'),
       timeoutMs,
-      problems: [
-        'not_found',
-        'payload_too_large',
-        'unprocessable',
-        'upstream_failed',
-        'unavailable',
-        'timeout',
-      ],
+      problems: ['not_found', 'unprocessable', 'upstream_failed', 'unavailable', 'timeout', 'loop_detected'],
+      describes: { schemes: SDK_SCHEMES.headers },
       handle: (input) => vendors.withKeyOf(input.req.headers, () => execute(input, operations, localCalls)),
     }),
   ]

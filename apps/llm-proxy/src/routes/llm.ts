@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { user } from '@waybill/auth'
+import { SDK_SCHEMES, user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { asProblem, Problem, problemDocument, route } from '@waybill/service-kit'
 import type { Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
@@ -24,7 +24,8 @@ export function llmRoutes(
     route(llmProxy.llm, {
       auth: user('agents.query'),
       timeoutMs,
-      problems: ['not_found', 'payload_too_large', 'upstream_failed', 'unavailable', 'timeout'],
+      problems: ['not_found', 'upstream_failed', 'unavailable', 'timeout', 'loop_detected'],
+      describes: { answers: ['text/event-stream'], schemes: SDK_SCHEMES.headers },
       handle: (input) => vendors.withKeyOf(input.req.headers, () => metered(input, options, localCalls)),
     }),
   ]
@@ -84,8 +85,9 @@ async function* framesOf(id: string, { model, provider, events }: Completion): A
       yield event.text === '' ? '' : eventFrame({ delta: event.text } satisfies llmProxy.LlmDelta, 'delta')
       continue
     }
-    const { finishReason, usage } = event
-    const done: llmProxy.LlmResponse = { id, model, provider, output, finish_reason: finishReason, usage }
+    const { finishReason, usage, answeredBy } = event
+    const who = { model, provider, ...answeredBy }
+    const done: llmProxy.LlmResponse = { id, ...who, output, finish_reason: finishReason, usage }
     yield eventFrame(done, 'done')
     return
   }

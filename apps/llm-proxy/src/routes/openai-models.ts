@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { SDK_SCHEMES, user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { Problem, route } from '@waybill/service-kit'
 import type { Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
@@ -20,6 +20,7 @@ export function modelsRoutes(models: Models, vendors: ModelList, loop: Pick<Loop
   const behaviour = {
     auth: user('agents.query'),
     renderProblem: llmProxy.openAiError,
+    describes: { schemes: SDK_SCHEMES.anywhere },
   }
   return [
     route(llmProxy.models, {

@@ -1,6 +1,6 @@
-import { user } from '@waybill/auth'
+import { SDK_SCHEMES, user } from '@waybill/auth'
 import { route } from '@waybill/service-kit'
-import type { Route } from '@waybill/service-kit'
+import type { ProblemCode, Route } from '@waybill/service-kit'
 import { openAiProtocol } from '../protocols/openai.ts'
 import type { Protocol } from '../protocols/protocol.ts'
 import type { Catalog, ProviderDefinition } from '../providers/provider-definition.ts'
@@ -15,6 +15,12 @@ export interface PassthroughOptions extends BodyLimits {
   /** In milliseconds. */
   timeoutMs: number
 }
+
+/** Beside the usual ones, what is told of a request that goes to a provider. */
+export const RELAY_PROBLEMS: readonly ProblemCode[] = [
+  ...(['bad_request', 'invalid_json', 'not_found', 'payload_too_large', 'unsupported_media_type'] as const),
+  ...(['upstream_failed', 'unavailable', 'timeout', 'loop_detected'] as const),
+]
 
 /** One route per provider: what is behind its name goes to it as it came, but with the user's own key. */
 export function passthroughRoutes(catalog: Catalog, options: PassthroughOptions): Route[] {
@@ -40,7 +46,8 @@ function passthrough(
     bodyLimitBytes: limits.bodyLimitBytes,
     timeoutMs,
     renderProblem: (document) => protocol.errorBody(document),
-    problems: ['payload_too_large', 'upstream_failed', 'unavailable', 'timeout', 'loop_detected'],
+    problems: RELAY_PROBLEMS,
+    describes: { answers: ['*/*'], schemes: SDK_SCHEMES.anywhere },
     async handle({ req, res, principal, log, signal }) {
       const { path, query } = wirePath(req.originalUrl, `/${provider.name}`)
       const operation = provider.protocol.operationOf(path)

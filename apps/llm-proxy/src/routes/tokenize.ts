@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { SDK_SCHEMES, user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { route } from '@waybill/service-kit'
 import type { Route } from '@waybill/service-kit'
@@ -10,6 +10,7 @@ export function tokenizeRoutes(tokenizer: Tokenizer, { counted }: Pick<LocalCall
   return [
     route(llmProxy.tokenize, {
       auth: user('agents.query'),
+      describes: { schemes: SDK_SCHEMES.headers },
       handle: ({ body, principal, signal }) => counted(principal, () => countTokens(body, tokenizer, signal)),
     }),
   ]

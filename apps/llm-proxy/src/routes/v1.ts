@@ -1,4 +1,4 @@
-import { user } from '@waybill/auth'
+import { SDK_SCHEMES, user } from '@waybill/auth'
 import { llmProxy } from '@waybill/contracts'
 import { Problem, route, validate } from '@waybill/service-kit'
 import type { Route, RouteInput, UserPrincipal } from '@waybill/service-kit'
@@ -19,6 +19,7 @@ import type { LocalCalls } from '../usage/local-calls.ts'
 import { answerChat } from './openai-chat.ts'
 import type { HereInput } from './openai-chat.ts'
 import { answerEmbeddings } from './openai-embeddings.ts'
+import { RELAY_PROBLEMS } from './passthrough.ts'
 import type { PassthroughOptions } from './passthrough.ts'
 
 export interface V1Options extends PassthroughOptions {
@@ -36,33 +37,30 @@ type Input = RouteInput<unknown, unknown, unknown, UserPrincipal>
 /** OpenAI's API, whoever the provider is: the part of `model` before its first slash says that, and is cut off. */
 export function v1Routes(options: V1Options): Route[] {
   const handle = v1Handler(options)
-  return V1.map(([method, path, summary]) =>
+  return V1.map(([method, path, summary, answers]) =>
     route(method, path, {
       auth: user('agents.query'),
       summary,
       bodyType: 'stream',
       bodyLimitBytes: options.bodyLimitBytes,
       timeoutMs: options.timeoutMs,
+      takesTheRest: path === THE_REST,
       renderProblem: llmProxy.openAiError,
-      problems: [
-        'not_found',
-        'payload_too_large',
-        'upstream_failed',
-        'unavailable',
-        'timeout',
-        'loop_detected',
-      ],
+      problems: RELAY_PROBLEMS,
+      describes: { answers, schemes: SDK_SCHEMES.anywhere },
       handle,
     }),
   )
 }
 
+const THE_REST = '/v1/*path'
+const JSON_OR_STREAM = ['application/json', 'text/event-stream']
 const V1 = [
-  ['POST', '/v1/chat/completions', "OpenAI's chat completions, as JSON or as a stream."],
-  ['POST', '/v1/completions', "OpenAI's legacy completions, as JSON or as a stream."],
-  ['POST', '/v1/embeddings', "OpenAI's embeddings."],
-  ['POST', '/v1/responses', "OpenAI's responses, as JSON or as a stream."],
-  ['POST', '/v1/*path', "What else of OpenAI's API takes a body that names a model."],
+  ['POST', '/v1/chat/completions', "OpenAI's chat completions, as JSON or as a stream.", JSON_OR_STREAM],
+  ['POST', '/v1/completions', "OpenAI's legacy completions, as JSON or as a stream.", JSON_OR_STREAM],
+  ['POST', '/v1/embeddings', "OpenAI's embeddings.", ['application/json']],
+  ['POST', '/v1/responses', "OpenAI's responses, as JSON or as a stream.", JSON_OR_STREAM],
+  ['POST', THE_REST, "What else of OpenAI's API takes a body that names a model.", ['*/*']],
 ] as const
 
 function v1Handler(options: V1Options) {

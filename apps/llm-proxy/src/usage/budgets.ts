@@ -134,7 +134,9 @@ export function createBudgets(options: BudgetsOptions): Budgets {
     const at = now()
     let cost: Cost | undefined
     let isPriced = false
-    for (const budget of counter.budgets) {
+    // What uses nothing passes a budget that is used up: a list of models, for one.
+    const judging = claim.tokens > 0 || claim.unmetered ? counter.budgets : []
+    for (const budget of judging) {
       if (budget.money && !isPriced) {
         cost = claim.cost()
         isPriced = true

@@ -40,7 +40,7 @@ export interface CallOutcome {
   keyId: string | undefined
   /** `cached`: from our own cache. `failed`: an error of the provider, or none reached. `aborted`: the client went away. */
   result: 'answered' | 'cached' | 'failed' | 'aborted'
-  /** The tokens of the answer's text so far, estimated, where the provider did not get to say: a stream given up midway. */
+  /** The tokens of the answer's text so far, estimated, where the provider did not get to say, or not to the end: a stream given up midway. */
   estimatedOutputTokens?: number | undefined
   /** Nothing was used: the call was never sent, or refused with an error. What was sent may be paid for, whatever came of it. */
   unused?: boolean | undefined

@@ -13,8 +13,9 @@ export interface UsedTokens {
 const MOST_TOKENS = 1_000_000_000
 
 /**
- * What a call has used: as the provider says; else what was sent and what had come back, by our estimate. From our own cache, and of
- * a call that was not sent or was refused: nothing.
+ * What a call has used: as the provider says; else what was sent and what had come back, by our estimate. Of an answer that did not
+ * come to its end the provider may have counted less than what came: Anthropic's begins with a count of 1. From our own cache, and of a
+ * call that was not sent or was refused: nothing.
  */
 export function tokensOf(
   call: MeteredCall,
@@ -24,7 +25,9 @@ export function tokensOf(
   if (usage) {
     const input = wholeTokens(usage.inputTokens)
     const cached = Math.min(input, wholeTokens(usage.cachedInputTokens))
-    return { input, output: wholeTokens(usage.outputTokens), cached, estimated: false }
+    const said = wholeTokens(usage.outputTokens)
+    const came = wholeTokens(estimatedOutputTokens ?? 0)
+    return { input, output: Math.max(said, came), cached, estimated: came > said }
   }
   if (unused === true) return { input: 0, output: 0, cached: 0, estimated: false }
   const input = wholeTokens(call.estimatedInputTokens ?? 0)

@@ -5,6 +5,7 @@ import { openAiProtocol } from '../protocols/openai.ts'
 import { readDraft } from '../relay/draft.ts'
 import type { Relay } from '../relay/relay.ts'
 import type { ResolvedModel } from '../relay/resolve-model.ts'
+import type { Target } from '../routing/routing.ts'
 import { v1Destination } from '../relay/v1-destination.ts'
 import type { ChatTranslations } from '../relay/v1-destination.ts'
 import { CapturedAnswer } from './captured-answer.ts'
@@ -58,13 +59,17 @@ export function createVendors(relay: Relay, translations: ChatTranslations): Ven
         stream: draft.stream,
         body: undefined,
         query: '',
+        answeredBy({ provider: { name }, model = '' }: Pick<Target, 'provider' | 'model'>) {
+          answer.answeredBy = { provider: name, model: `${name}/${model}` }
+        },
         destination: v1Destination(path, draft, translations),
       }
       relay.relay(call, answer).catch((error: unknown) => {
         answer.fail(error)
       })
       await answer.head()
-      if (answer.statusCode >= 400) throw await refusalOf(answer, target.provider.name)
+      if (answer.statusCode >= 400)
+        throw await refusalOf(answer, answer.answeredBy?.provider ?? target.provider.name)
       return answer
     },
   }

@@ -12,6 +12,8 @@ interface Piece {
 export class CapturedAnswer extends Writable implements Recipient {
   statusCode = 200
   headersSent = false
+  /** Who answers, by the name that the model has on `/v1/*`: known with the head. */
+  answeredBy: { provider: string; model: string } | undefined
   readonly #headers = new Map<string, string | number>()
   #piece: Piece | undefined
   #hasEnded = false

@@ -38,6 +38,7 @@ export async function* chatWith(
     ...(stream && { stream, ...(provider.includeUsage && { stream_options: { include_usage: true } }) }),
   }
   const answer = await options.vendors.ask('/chat/completions', target, body, signal)
+  const name = answer.answeredBy?.provider ?? provider.name
   let output = ''
   let observed: Observation
   const isStream = answer.getHeader('content-type')?.startsWith('text/event-stream') === true
@@ -47,16 +48,16 @@ export async function* chatWith(
     const observer = openAiProtocol.observeStream('/chat/completions')
     for await (const data of eventsOf(answer, options.maxFrameBytes)) {
       observer.frame('', data)
-      const text = textIn(parseJson(data), 'delta', provider.name)
+      const text = textIn(parseJson(data), 'delta', name)
       if (text === '') continue
       output += text
       yield { kind: 'delta', text }
     }
     observed = observer.observed()
   } else {
-    const whole = parseJson(await readAll(answer, options.maxAnswerBytes, provider.name))
+    const whole = parseJson(await readAll(answer, options.maxAnswerBytes, name))
     observed = openAiProtocol.readAnswer(whole)
-    output = textIn(whole, 'message', provider.name)
+    output = textIn(whole, 'message', name)
     if (output !== '') yield { kind: 'delta', text: output }
   }
   const { usage, finishReasons } = observed
@@ -66,6 +67,7 @@ export async function* chatWith(
     kind: 'end',
     finishReason: finishReasonOf(finishReasons[0]),
     usage: { input_tokens: input, output_tokens: tokens, total_tokens: input + tokens },
+    answeredBy: answer.answeredBy,
   }
 }
 

@@ -11,6 +11,8 @@ import type { Catalog, ProviderDefinition } from '../providers/provider-definiti
 import { credentialHeaders } from '../relay/header-policy.ts'
 import type { Loop } from '../relay/loop.ts'
 import { upstreamUrl } from '../relay/upstream-url.ts'
+import { isOnV1 } from '../relay/v1-destination.ts'
+import type { ChatTranslations } from '../relay/v1-destination.ts'
 
 /** A model as OpenAI lists it; `created` in seconds since the epoch. */
 export interface ListedModel {
@@ -24,6 +26,7 @@ export interface ModelListOptions {
   keys: KeyRing
   upstream: Pick<ExternalClient, 'send'>
   loop: Pick<Loop, 'via'>
+  translations: ChatTranslations
   cacheSeconds: number
   cacheEntries: number
   /** For each provider. */
@@ -32,13 +35,13 @@ export interface ModelListOptions {
   maxBytes: number
 }
 
-/** The models that providers list for a user's own keys. */
+/** The models that providers list for a user's own keys, of those that can be asked on `/v1/*`. */
 export interface ModelList {
   /** Ids begin with the provider's name. A provider that fails, or takes too long, is left out and logged. */
   of(principal: UserPrincipal, log: Logger): Promise<ListedModel[]>
 }
 
-export function createModelList({ catalog, keys, ...options }: ModelListOptions): ModelList {
+export function createModelList({ catalog, keys, translations, ...options }: ModelListOptions): ModelList {
   // The promise itself: those who ask at the same time ask the provider once.
   const cache = new LRUCache<string, Promise<ListedModel[]>>({
     max: options.cacheEntries,
@@ -48,7 +51,7 @@ export function createModelList({ catalog, keys, ...options }: ModelListOptions)
   const listed = async (provider: ProviderDefinition, principal: UserPrincipal): Promise<ListedModel[]> => {
     const key = provider.needsKey ? await keys.open(principal, provider.name) : undefined
     if (options.cacheSeconds === 0) return ask(provider, key, options)
-    const name = JSON.stringify([principal.userId, provider.name, key?.id])
+    const name = JSON.stringify([principal.userId, provider.name, key?.id, key?.version])
     const known = cache.get(name)
     if (known) return known
     const asked = ask(provider, key, options)
@@ -60,7 +63,9 @@ export function createModelList({ catalog, keys, ...options }: ModelListOptions)
   return {
     async of(principal, log) {
       const withKeys = new Set(await keys.providersOf(principal))
-      const asked = catalog.all().filter(({ name, needsKey }) => !needsKey || withKeys.has(name))
+      const asked = catalog
+        .all()
+        .filter((one) => isOnV1(one, translations) && (!one.needsKey || withKeys.has(one.name)))
       const lists = await Promise.all(
         asked.map((provider) =>
           listed(provider, principal).catch((error: unknown) => {
@@ -80,7 +85,7 @@ const ANTHROPIC = { path: '/v1/models', query: 'limit=1000', headers: ANTHROPIC_
 async function ask(
   provider: ProviderDefinition,
   key: OpenKey | undefined,
-  { upstream, loop, timeoutMs, maxBytes }: Omit<ModelListOptions, 'catalog' | 'keys'>,
+  { upstream, loop, timeoutMs, maxBytes }: Omit<ModelListOptions, 'catalog' | 'keys' | 'translations'>,
 ): Promise<ListedModel[]> {
   const { name, openAiPath } = provider
   const place =
