@@ -44,8 +44,17 @@ describe('a token for Supabase', () => {
     expect(before).toMatchObject({ sid: expect.any(String) })
   })
 
-  it.each(['gateway', 'docling', 'llm-proxy', 'work-platform', 'substrate-api'])(
-    'is had by data_store alone, and not by %s',
+  it('is had by llm-proxy too, where the keys of providers are kept there, and allows it nothing but to say who it is', async () => {
+    const atLlmProxy = await exchanged('gateway', user.access_token, 'llm-proxy')
+    expect(claimsOf(await exchanged('llm-proxy', atLlmProxy, 'supabase'))).toMatchObject({
+      client_id: 'llm-proxy',
+      scope: '',
+      role: 'authenticated',
+    })
+  })
+
+  it.each(['gateway', 'docling', 'work-platform', 'substrate-api'])(
+    'is had by those two alone, and not by %s',
     async (client) => {
       const { body } = await setting.token(client, form(user.access_token, 'supabase')).expect(400)
       expect(body.error).toBe('invalid_target')
