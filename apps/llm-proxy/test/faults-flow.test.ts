@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import type { IncomingMessage } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { turns } from './fixtures/turns.ts'
 import { askOn, MODEL_ROUTES, readAll } from './model-routes.ts'
 import { KEY, startVendors } from './vendors-setting.ts'
 import type { Vendors } from './vendors-setting.ts'
@@ -69,13 +69,13 @@ describe('a reader that does not read', () => {
     await upstream.until(() => upstream.openRequests === 0)
   })
 
-  /** A number once it has not changed for a while. */
+  /** A number once it has not changed for many turns, in which more would have come if it could. */
   async function standstill(read: () => number): Promise<number> {
     for (let before = -1; ;) {
       const now = read()
       if (now > 0 && now === before) return now
       before = now
-      await delay(250)
+      await turns(1_000)
     }
   }
 })

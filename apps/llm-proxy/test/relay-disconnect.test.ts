@@ -53,10 +53,8 @@ describe.each(PATHS)('a client of %s that goes away', (path, model) => {
       const reader = (await asked).body!.getReader()
       if (stage === 'midway') await reader.read()
     } else if (stage === 'midway') await (await asked).body!.getReader().read()
-    const left = performance.now()
     leaving.abort()
     await aborted
-    expect(performance.now() - left).toBeLessThan(1000)
     const metered = setting.metered.at(-1)!
     expect(await metered.ended).toMatchObject({ result: 'aborted' })
     expect(metered.ends).toHaveLength(1)

@@ -5,7 +5,7 @@ import type { LookupFunction } from 'node:net'
 import { limitConnecting } from './connecting.ts'
 import { exactPath, headersToSend } from './exact-request.ts'
 import type { Transport, WireRequest, WireResponse } from './transport.ts'
-import { ofAbort, wireErrorOf, WireError } from './wire-error.ts'
+import { ofAbort, unmade, wireErrorOf, WireError } from './wire-error.ts'
 
 export interface DirectTransportOptions {
   /** To each host. */
@@ -104,10 +104,7 @@ function ask(
       ? https.request({ ...options, agent: agents['https:'] })
       : http.request({ ...options, agent: agents['http:'] })
   } catch (error) {
-    // What is not about the connection, a header that cannot be sent for one, is nobody's fault but ours.
-    const { code = 'no code' } = error as NodeJS.ErrnoException // all that node throws is an Error
-    // eslint-disable-next-line preserve-caught-error -- its message may quote what could not be written
-    throw new Error(`the request could not be made (${code})`)
+    throw unmade(error)
   }
 }
 

@@ -8,7 +8,7 @@ import { exactPath, headersToSend } from './exact-request.ts'
 import type { WireBody } from './exact-request.ts'
 import { createTlsAgent } from './tls-agent.ts'
 import type { TlsAgentOptions } from './tls-agent.ts'
-import { ofAbort, wireErrorOf, WireError } from './wire-error.ts'
+import { ofAbort, unmade, wireErrorOf, WireError } from './wire-error.ts'
 
 /** One request as it goes onto a connection: no defaults, no redirects, nothing decoded that was not asked for. */
 export interface WireRequest {
@@ -141,8 +141,5 @@ function exactly({ url, headers, body, connectTimeoutMs }: WireRequest, giveUp: 
 }
 
 function wireError(error: unknown): Error {
-  if (error instanceof AxiosError) return wireErrorOf(error)
-  // What is not about the connection, a header that cannot be sent for one, is nobody's fault but ours.
-  const { code, name } = error as NodeJS.ErrnoException // all that is thrown here is an Error
-  return new Error(`the request could not be made (${code ?? name})`)
+  return error instanceof AxiosError ? wireErrorOf(error) : unmade(error)
 }

@@ -40,3 +40,12 @@ export function wireErrorOf(error: Error & { code?: string }): WireError {
   if (code === 'ETIMEDOUT') return new WireError('timeout', 'no answer in time')
   return new WireError('broken', `the connection broke (${code})`)
 }
+
+/**
+ * What is not about the connection, a header that cannot be sent for one, is nobody's fault but ours. Nothing of the error is kept
+ * but its code: its message may quote what could not be written.
+ */
+export function unmade(error: unknown): Error {
+  const { code, name } = error as NodeJS.ErrnoException // all that is thrown there is an Error
+  return new Error(`the request could not be made (${code ?? name})`)
+}

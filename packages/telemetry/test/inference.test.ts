@@ -174,8 +174,7 @@ function stubMeter(record: (value: number, attributes: Attributes) => void): str
     return { record, add: record }
   }
   const meter = { createHistogram: instrument, createCounter: instrument }
-  // Of a meter only what is used here.
-  metrics.setGlobalMeterProvider({ getMeter: () => meter } as unknown as MeterProvider)
+  metrics.setGlobalMeterProvider({ getMeter: () => meter } as unknown as MeterProvider) // of a meter only what is used
   return made
 }
 

@@ -14,8 +14,7 @@ export function toNative(value: unknown): string | number {
 }
 
 /** Line breaks become carriage returns in FileMaker, and control characters may not survive. */
-// eslint-disable-next-line no-control-regex -- the control characters are what is looked for
-const UNKEPT = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029]/
+const UNKEPT = /(?![\t\n])[\p{Cc}\u2028\u2029]/u
 
 export type MemberType = 'string' | 'number' | 'boolean' | undefined
 
