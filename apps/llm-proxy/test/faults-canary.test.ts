@@ -1,19 +1,9 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { buffer } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { runTraced } from './fixtures/run-traced.ts'
 
 // BerriAI/litellm#906, #8075, #20288, #32202: a key, or the caller's own credential, that turns up where nobody meant it to.
-
-const TRACED = fileURLToPath(new URL('fixtures/faults-traced.ts', import.meta.url))
-const APP = fileURLToPath(new URL('..', import.meta.url))
 
 /** Of no form that the log would redact. Their last four are no secret: the mock upstream tells those that it saw. */
 const random = () => randomBytes(14).toString('hex')
@@ -27,40 +17,14 @@ const told = z.object({
   seen: z.array(z.string()),
   token: z.string(),
 })
-let collector: Server
 let spans = ''
 let all: z.output<typeof told>
 
 beforeAll(async () => {
-  collector = createServer((req, res) => {
-    void buffer(req).then((body) => {
-      spans += body.toString('latin1')
-      res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-    })
-  })
-  collector.listen(0, '127.0.0.1')
-  await once(collector, 'listening')
-  const { port } = collector.address() as AddressInfo
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', '@waybill/telemetry/register', TRACED, CANARY, OTHER],
-    {
-      cwd: APP,
-      maxBuffer: 512 * 1024 ** 2,
-      env: {
-        ...process.env,
-        OTEL_SERVICE_NAME: 'llm-proxy',
-        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${String(port)}`,
-      },
-    },
-  )
-  all = told.parse(JSON.parse(stdout))
+  const ran = await runTraced('faults-traced.ts', [CANARY, OTHER])
+  spans = ran.spans
+  all = told.parse(JSON.parse(ran.stdout))
 }, 120_000)
-afterAll(() => {
-  collector.closeAllConnections()
-  collector.close()
-})
 
 /** The whole of a secret, a good part of it, and it in the ways that bytes are written. */
 function formsOf(secret: string): string[] {

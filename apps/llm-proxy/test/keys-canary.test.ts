@@ -1,16 +1,7 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { buffer } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
-
-const TRACED = fileURLToPath(new URL('fixtures/keys-traced.ts', import.meta.url))
-const APP = fileURLToPath(new URL('..', import.meta.url))
+import { runTraced } from './fixtures/run-traced.ts'
 
 /** Of no form that the log would redact. */
 const CANARY = `canary${randomBytes(12).toString('hex')}`
@@ -24,38 +15,14 @@ const told = z.object({
   audit: z.array(z.object({ action: z.string(), outcome: z.string() })),
   used: z.number(),
 })
-let collector: Server
 let spans = ''
 let all: z.output<typeof told>
 
 beforeAll(async () => {
-  collector = createServer((req, res) => {
-    void buffer(req).then((body) => {
-      spans += body.toString('latin1')
-      res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-    })
-  })
-  await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve))
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', '@waybill/telemetry/register', TRACED, CANARY],
-    {
-      cwd: APP,
-      maxBuffer: 64 * 1024 ** 2,
-      env: {
-        ...process.env,
-        OTEL_SERVICE_NAME: 'llm-proxy',
-        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
-        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${String((collector.address() as AddressInfo).port)}`,
-      },
-    },
-  )
-  all = told.parse(JSON.parse(stdout))
+  const ran = await runTraced('keys-traced.ts', [CANARY])
+  spans = ran.spans
+  all = told.parse(JSON.parse(ran.stdout))
 }, 60_000)
-afterAll(() => {
-  collector.closeAllConnections()
-  collector.close()
-})
 
 /** The whole key, a good part of it, and it in the ways that bytes are written. */
 const FORMS = [CANARY, CANARY.slice(4, 16), Buffer.from(CANARY).toString('hex'), Buffer.from(CANARY).toString('base64').slice(0, 16)] // prettier-ignore

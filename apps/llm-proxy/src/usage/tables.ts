@@ -1,32 +1,15 @@
 import type { ColumnType, Generated } from 'kysely'
+import type { UsageRecord } from './ledger.ts'
 
 /** Postgres' bigint, which comes as text: it may be more than a double holds. */
 type BigInt = ColumnType<string, number | string, number | string>
 
+type Counted = 'input_tokens' | 'output_tokens' | 'cached_tokens'
+
 export interface UsageTables {
   /** Written by ledger.ts alone. */
-  usage: {
-    id: string
-    at: Date
-    /** YYYY-MM-DD, in UTC. */
-    day: string
-    user_id: string
-    api_key_id: string | null
-    provider: string
-    model: string
-    key_id: string | null
-    operation: string
-    stream: boolean
-    result: string
-    input_tokens: BigInt
-    output_tokens: BigInt
-    cached_tokens: BigInt
-    estimated: boolean
-    cost_micros: BigInt | null
-    currency: string | null
-    request_id: string | null
-    counted_by: string
-  }
+  usage: Omit<UsageRecord, 'at' | 'cost_micros' | Counted> &
+    Record<Counted, BigInt> & { at: Date; cost_micros: BigInt | null }
   budgets: {
     user_id: Generated<string>
     period: 'day' | 'month'
