@@ -21,7 +21,7 @@ let spans = ''
 let all: z.output<typeof told>
 
 beforeAll(async () => {
-  const ran = await runTraced('faults-traced.ts', [CANARY, OTHER])
+  const ran = await runTraced(new URL('fixtures/faults-traced.ts', import.meta.url), [CANARY, OTHER])
   spans = ran.spans
   all = told.parse(JSON.parse(ran.stdout))
 }, 120_000)

@@ -19,7 +19,7 @@ let spans = ''
 let all: z.output<typeof told>
 
 beforeAll(async () => {
-  const ran = await runTraced('keys-traced.ts', [CANARY])
+  const ran = await runTraced(new URL('fixtures/keys-traced.ts', import.meta.url), [CANARY])
   spans = ran.spans
   all = told.parse(JSON.parse(ran.stdout))
 }, 60_000)
