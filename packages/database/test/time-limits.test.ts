@@ -27,11 +27,11 @@ describe('a transaction ends with the deadline of its request', () => {
     const slow = inRequest({ timeoutMs: 1_000 }, () =>
       database.withPrincipal(alice, async (tx) => {
         await tx.insertInto('notes').values({ owner: 'alice', id: 'late', body: '' }).execute()
-        // One after the other, until Postgres has enough of them.
+        // One after the other, until Postgres has enough of them; without that, for ever.
         for (;;) await sql`select 1`.execute(tx)
       }),
     )
-    await expect(slow).rejects.toMatchObject({ ...timeout, cause: { code: '25P04' } })
+    await expect(slow).rejects.toMatchObject(timeout)
     expect(await notes()).toEqual([])
   })
 
