@@ -2,7 +2,7 @@ import http, { Agent as HttpAgent } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import https, { Agent as HttpsAgent } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import { limitConnecting } from './connecting.ts'
+import { limitConnecting, onceConnected, refuseUpgrade } from './connecting.ts'
 import { exactPath, headersToSend } from './exact-request.ts'
 import type { Transport, WireRequest, WireResponse } from './transport.ts'
 import { ofAbort, unmade, wireErrorOf, WireError } from './wire-error.ts'
@@ -60,11 +60,16 @@ export function createDirectTransport({ maxSockets, lookup }: DirectTransportOpt
         signal?.removeEventListener('abort', onAbort)
       }
       signal?.addEventListener('abort', onAbort, { once: true })
+      let isConnected = false
+      onceConnected(asked, () => {
+        isConnected = true
+      })
+      refuseUpgrade(asked, giveUp)
       asked.once('error', (error) => {
         // After the head of the answer it is the answer that tells.
         if (answer) return
         over()
-        reject(wireErrorOf(error))
+        reject(wireErrorOf(error, { isConnected }))
       })
       asked.once('response', (response: IncomingMessage) => {
         answer = response

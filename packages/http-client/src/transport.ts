@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import https, { Agent as HttpsAgent } from 'node:https'
 import type { Readable } from 'node:stream'
 import axios, { AxiosError } from 'axios'
-import { limitConnecting } from './connecting.ts'
+import { limitConnecting, refuseUpgrade } from './connecting.ts'
 import { exactPath, headersToSend } from './exact-request.ts'
 import type { WireBody } from './exact-request.ts'
 import { createTlsAgent } from './tls-agent.ts'
@@ -135,6 +135,7 @@ function exactly({ url, headers, body, connectTimeoutMs }: WireRequest, giveUp: 
         onAnswer(answer)
       })
       if (connectTimeoutMs !== undefined) limitConnecting(asked, connectTimeoutMs, giveUp)
+      refuseUpgrade(asked, giveUp)
       return asked
     },
   }

@@ -11,7 +11,10 @@ export class WireError extends Error {
     this.reason = reason
   }
 
-  /** False when no connection was made: to an address that nobody listens at, that is not known, or that may not be called. */
+  /**
+   * False when no connection was made: to an address that nobody listens at, that is not known, that may not be called, or
+   * whose handshake failed.
+   */
   get sent(): boolean {
     return this.reason !== 'refused' && this.reason !== 'unconnected' && this.reason !== 'private'
   }
@@ -30,14 +33,23 @@ export function ofAbort(reason: unknown): WireError {
 
 const REFUSED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN'])
 
-/** What an error of a connection stands for; nothing of it is kept but its code. */
-export function wireErrorOf(error: Error & { code?: string }): WireError {
+/**
+ * What an error of a connection stands for; nothing of it is kept but its code. Whatever comes before the connection is made
+ * (`isConnected`: false), a failed handshake of TLS for one, has let nothing of the request out.
+ */
+export function wireErrorOf(
+  error: Error & { code?: string },
+  { isConnected = true }: { isConnected?: boolean } = {},
+): WireError {
   if (error instanceof WireError) return error
   const { code = 'no code' } = error
   if (code === 'EPRIVATE') return new WireError('private', 'the address is not public')
   if (code === 'ERR_PEER_CERTIFICATE') return new WireError('refused', 'another service answers there')
-  if (REFUSED.has(code)) return new WireError('refused', `no connection (${code})`)
-  if (code === 'ETIMEDOUT') return new WireError('timeout', 'no answer in time')
+  if (code === 'ETIMEDOUT')
+    return isConnected
+      ? new WireError('timeout', 'no answer in time')
+      : new WireError('unconnected', 'no connection in time')
+  if (!isConnected || REFUSED.has(code)) return new WireError('refused', `no connection (${code})`)
   return new WireError('broken', `the connection broke (${code})`)
 }
 
