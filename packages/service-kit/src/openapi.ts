@@ -35,7 +35,7 @@ export function openApiDocument(service: DescribedService, routes: readonly Rout
     paths,
     components: {
       securitySchemes: schemesOf(routes),
-      schemas: { Problem: problemSchema },
+      schemas: { Problem: problemSchema, ...errorSchemas(routes) },
     },
   }
 }
@@ -53,7 +53,7 @@ function operation(route: Route, path: string, method: string, throttled: boolea
       ...parameters(route, 'query', 'query', path),
       ...headerParameters(route),
     ],
-    ...requestBody(route),
+    ...requestBody(route, method),
     responses: { ...successResponses(route), ...problemResponses(route, codes) },
     'x-waybill-guard': guardNote(route.auth),
   }
@@ -121,7 +121,8 @@ function successResponses(route: Route): Json {
 }
 
 function answerContent({ output, describes }: Route): Json {
-  const described = output && { 'application/json': { schema: jsonSchema(output, 'output') } }
+  const schema = output ? jsonSchema(output, 'output') : describes?.output && asItComes(describes.output)
+  const described = schema && { 'application/json': { schema } }
   const others = (describes?.answers ?? []).map((type) => [type, {}])
   const content = { ...(Object.fromEntries(others) as Json), ...described }
   return Object.keys(content).length === 0 ? {} : { content }
@@ -134,11 +135,26 @@ function responseHeaders({ describes }: Route): Json {
   return { headers: Object.fromEntries(headers) as Json }
 }
 
+/** Those that any of the routes describes, by name. */
+function errorSchemas(routes: readonly Route[]): Json {
+  const errors = routes.flatMap(({ describes }) => describes?.error ?? [])
+  return Object.fromEntries(errors.map(({ name, schema }) => [name, asItComes(schema)]))
+}
+
 /** A problem document, or an object in the shape of the protocol whose path it is. */
+function errorContent({ renderProblem, describes }: Route): Json {
+  if (!renderProblem) return { 'application/problem+json': { schema: named('Problem') } }
+  return {
+    'application/json': { schema: describes?.error ? named(describes.error.name) : { type: 'object' } },
+  }
+}
+
+function named(schema: string): Json {
+  return { $ref: `#/components/schemas/${schema}` }
+}
+
 function problemResponses(route: Route, codes: readonly ProblemCode[]): Json {
-  const content = route.renderProblem
-    ? { 'application/json': { schema: { type: 'object' } } }
-    : { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } }
+  const content = errorContent(route)
   const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code][0])
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
@@ -181,17 +197,25 @@ function headerParameters({ describes }: Route): Json[] {
   }))
 }
 
-function requestBody(route: Route): Json {
+/** Of all methods of a route only these have a body that means something (RFC 9110, 9.3). */
+const WITH_BODY = new Set(['post', 'put', 'patch'])
+
+function requestBody(route: Route, method: string): Json {
   const json = route.bodyType === 'multipart' ? 'multipart/form-data' : 'application/json'
   const form = route.describes?.form
-  const schema = form ?? route.input.body
-  if (!schema) return {}
+  const schema = form ?? route.input.body ?? route.describes?.body
+  if (!schema || (methodsOf(route).length > 1 && !WITH_BODY.has(method))) return {}
   const type = form ? 'application/x-www-form-urlencoded' : json
   // No body reads as an empty object.
   const required = !schema.safeParse({}).success
   const described = { schema: jsonSchema(schema, 'input') }
   const content = [type, ...(route.describes?.mediaTypes ?? [])].map((one) => [one, described])
   return { requestBody: { required, content: Object.fromEntries(content) as Json } }
+}
+
+/** Members that a schema does not name are taken away by a check of the answer only: without one they may be there. */
+function asItComes(schema: z.ZodType): Json {
+  return jsonSchema(schema, 'input')
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {

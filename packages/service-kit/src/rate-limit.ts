@@ -15,6 +15,7 @@ export interface Quota {
   remaining: number
   /** Until the window starts anew. */
   resetSeconds: number
+  resetMs: number
   exceeded: boolean
 }
 
@@ -62,10 +63,11 @@ export function createQuotas({ redisUrl, log }: QuotasOptions): Quotas {
           if (refusal instanceof RateLimiterRes) return refusal
           throw refusal
         })
+        const resetMs = Math.max(1, Math.ceil(counted.msBeforeNext))
         return {
-          ...{ name, limit, windowSeconds },
+          ...{ name, limit, windowSeconds, resetMs },
           remaining: counted.remainingPoints,
-          resetSeconds: Math.max(1, Math.ceil(counted.msBeforeNext / 1000)),
+          resetSeconds: Math.ceil(resetMs / 1000),
           exceeded: counted.consumedPoints > limit,
         }
       }
@@ -82,7 +84,8 @@ function digest(key: string): string {
 
 /**
  * Tells the client what is left (the RateLimit header fields of the IETF's HTTP API working group).
- * @throws Problem rate_limited (429) with Retry-After when an allowance is used up
+ * @throws Problem rate_limited (429) when an allowance is used up, with Retry-After and, more exactly, the `retry-after-ms` that
+ *   SDKs of model vendors read first
  */
 export function enforceQuotas(res: ServerResponse, quotas: readonly Quota[]): void {
   res.setHeader(
@@ -99,6 +102,6 @@ export function enforceQuotas(res: ServerResponse, quotas: readonly Quota[]): vo
   if (!exceeded) return
   countEvent(METRIC.rateLimited, { [ATTRIBUTE.limit]: exceeded.name })
   throw new Problem('rate_limited', 'Too many attempts. Try again later.', {
-    headers: { 'Retry-After': String(exceeded.resetSeconds) },
+    headers: { 'Retry-After': String(exceeded.resetSeconds), 'retry-after-ms': String(exceeded.resetMs) },
   })
 }

@@ -57,8 +57,10 @@ interface Behaviour {
   takesTheRest?: boolean
   /** What can go wrong beside the usual, for the documentation. */
   problems?: readonly ProblemCode[]
-  /** For the documentation only: what the route reads by itself. */
+  /** For the documentation only: what the route reads and writes by itself, and nothing here checks. */
   describes?: {
+    /** The body of the request; where the route is for all methods, of those that have one. */
+    body?: z.ZodType
     /** The fields of an `application/x-www-form-urlencoded` body. */
     form?: z.ZodType
     /** Further ways to authenticate, any one of them; at an open route the only ones. */
@@ -69,6 +71,10 @@ interface Behaviour {
     mediaTypes?: readonly string[]
     /** Types of the answer that no schema describes: `text/event-stream`, or all of them where it comes from elsewhere. */
     answers?: readonly string[]
+    /** What the answer is where it is JSON; `output` is the one that is checked. */
+    output?: z.ZodType
+    /** What `renderProblem` gives back, and the name that it has in the document. */
+    error?: { name: string; schema: z.ZodType }
     /** What stands in the headers of the answer, by name. */
     headers?: Readonly<Record<string, string>>
     /** Other statuses of success, and when: `{ 201: 'Created, where there was none' }`. */

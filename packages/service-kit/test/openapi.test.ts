@@ -186,6 +186,30 @@ describe('the OpenAPI document', () => {
       expect(told).toHaveProperty('429')
   })
 
+  test('tells bodies, answers and errors that are passed on unchecked, of which more members are no fault', () => {
+    const error = { name: 'Fault', schema: z.object({ fault: z.string() }) }
+    const document = openApiDocument({ name: 'x', version: '1' }, [
+      route('ALL', '/elsewhere/*path', {
+        summary: 'Passed on',
+        auth: anybody,
+        describes: { body: z.object({ n: z.number() }), output: z.object({ m: z.number() }), error },
+        problems: ['not_found'],
+        renderProblem: ({ title }) => ({ fault: title }),
+        handle: () => ({}),
+      }),
+    ]) as unknown as Document // its form is what the tests are about
+    const { get, post, delete: remove } = document.paths['/elsewhere/{path}']!
+    expect(post?.requestBody).toMatchObject({
+      ...{ required: true, content: { 'application/json': { schema: { required: ['n'] } } } },
+    })
+    expect([get?.requestBody, remove?.requestBody]).toEqual([undefined, undefined])
+    const answer = { type: 'object', properties: { m: { type: 'number' } }, required: ['m'] }
+    expect(post?.responses['200']?.content).toEqual({ 'application/json': { schema: answer } })
+    const fault = { $ref: '#/components/schemas/Fault' }
+    expect(post?.responses['404']?.content).toEqual({ 'application/json': { schema: fault } })
+    expect(document.components.schemas.Fault).toMatchObject({ required: ['fault'] })
+  })
+
   test('tells what may be left out of a request and what an answer always has', async () => {
     const { paths } = await documentOf()
     const { get, post } = paths['/v1/{backend}/things']!

@@ -76,7 +76,10 @@ describe('calls are counted', () => {
     const { headers, body } = await service.get('/guarded', 'ann/free')
     expect(headers.get('ratelimit-policy')).toBe('"calls-free";q=1;w=60')
     expect(headers.get('ratelimit')).toMatch(/^"calls-free";r=0;t=\d+$/)
-    expect(Number(headers.get('retry-after'))).toBeGreaterThan(0)
+    // In seconds, and as the SDKs of model vendors read it first.
+    const ms = Number(headers.get('retry-after-ms'))
+    expect(ms).toBeGreaterThan(0)
+    expect(headers.get('retry-after')).toBe(String(Math.ceil(ms / 1000)))
     expect(body).toMatchObject({ code: 'rate_limited', status: 429 })
   })
 
