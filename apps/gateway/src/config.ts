@@ -15,7 +15,7 @@ export const configSchema = z.object({
   REQUEST_TIMEOUT_MS: patience.describe('How long a request may take, in ms; 504 after that'),
   CLIENT_TIMEOUT_MS: patience.describe('The longest that a call to a service may take, in ms'),
   LLM_TIMEOUT_MS: env
-    .int({ min: 100, max: 3_600_000, default: 660_000 })
+    .int({ min: 100, max: 3_600_000, default: 960_000 })
     .describe(
       'The same two for answers of models, whole or as a stream, in ms; more than the ten minutes that SDKs wait',
     ),

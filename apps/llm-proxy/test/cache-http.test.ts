@@ -132,6 +132,13 @@ describe('the cache of answers, switched on', () => {
     expect(await ask(asking('c'))).toEqual(['miss', 200, '{ "id":"2" }'])
   })
 
+  it('does not keep what is no JSON, whatever its head says', async () => {
+    upstream.script = json('{"id":')
+    expect(await ask(asking('g'))).toEqual(['miss', 200, '{"id":'])
+    numbered()
+    expect(await ask(asking('g'))).toEqual(['miss', 200, '{ "id":"2" }'])
+  })
+
   it('heeds Cache-Control: no-store is not kept, no-cache is not read', async () => {
     numbered()
     const withHeader = (value: string) => ask(asking('d'), { headers: { 'Cache-Control': value } })

@@ -14,6 +14,7 @@ const told = z.object({
   seen: z.array(z.string()),
   audit: z.array(z.object({ action: z.string(), outcome: z.string() })),
   used: z.number(),
+  quoted: z.number(),
 })
 let spans = ''
 let all: z.output<typeof told>
@@ -33,6 +34,8 @@ function traceOf(text: string): string[] {
 
 test('the key went to the provider, where it belongs: what is looked at below could hold it', () => {
   expect(all.used).toBe(200)
+  expect(all.quoted).toBe(401)
+  expect(all.answers.join()).toContain(`Bearer ${'*'.repeat(CANARY.length)}`)
   expect(all.seen).toContain(`Bearer ${CANARY}`)
   expect(all.seen).toContain(`Bearer ${CANARY}-second`)
   expect(traceOf(all.seen.join()), 'what the search finds').toContain(CANARY)

@@ -64,6 +64,17 @@ describe('/llm with a model of a vendor', () => {
     expect(sent().url).toBe(url)
     expect(sent().headers[header]).toContain(PROVIDER_KEY)
     expect(sent().body).toMatchObject({ model: model.slice(model.indexOf('/') + 1), max_tokens: 7 })
+    expect(sent().body).not.toHaveProperty('max_completion_tokens')
+  })
+
+  it('reads what comes of one with words of its own as it came: an event on several lines, with a name, and a refusal', async () => {
+    const torn = chunk('Hello').replace(',"choices"', '\ndata: ,"choices"')
+    setting.upstream.script = stream([`event: chunk\n${torn}`, last, DONE])
+    const { text } = await ask({ model: 'mistral/m', stream: true })
+    expect(framesOf(text).at(-1)).toMatchObject({ event: 'done', data: { output: 'Hello' } })
+    setting.upstream.script = json('{"error":{"message":"no such model"}}', { status: 404 })
+    const refused = await ask({ model: 'mistral/m' })
+    expect(JSON.parse(refused.text)).toMatchObject({ status: 404, detail: 'mistral: no such model' })
   })
 
   it("asks Anthropic's models in Anthropic's protocol", async () => {

@@ -23,18 +23,39 @@ const chat = (prefix = '') => ({
   ...OPENAI,
   body: (model: string, stream: boolean) => ({ model: prefix + model, messages, stream }),
 })
+const completions = (prefix: string) => ({
+  ...OPENAI,
+  body: (model: string, stream: boolean) => ({ model: prefix + model, prompt: PROMPT, stream }),
+})
+const responses = (prefix = '') => ({
+  body: (model: string, stream: boolean) => ({ model: prefix + model, input: PROMPT, stream }),
+  canStream: true,
+  endMark: 'event: response.completed',
+  errorMark: '"message":',
+})
+const llm = (vendor: string): ModelRoute => ({
+  name: `/llm for ${vendor}`,
+  path: () => '/llm',
+  body: (model, stream) => ({ model: `${vendor}/${model}`, prompt: PROMPT, stream }),
+  canStream: true,
+  endMark: 'event: done',
+  errorMark: '"code":"',
+  endsInError: true,
+})
+/** With a model of OpenAI's. */
+const execute = (operation: string, input: (model: string) => object): ModelRoute => ({
+  name: `/execute ${operation}`,
+  path: () => '/execute',
+  body: (model) => ({ operation, input: input(`openai/${model}`) }),
+  canStream: false,
+  endMark: '',
+  errorMark: '"code":"',
+})
 
 /** Every route on which a model is asked, by each vendor that it is translated for. */
 export const MODEL_ROUTES: readonly ModelRoute[] = [
   { ...chat(), name: '/openai chat', path: () => '/openai/v1/chat/completions' },
-  {
-    name: '/openai responses',
-    path: () => '/openai/v1/responses',
-    body: (model, stream) => ({ model, input: PROMPT, stream }),
-    canStream: true,
-    endMark: 'event: response.completed',
-    errorMark: '"message":',
-  },
+  { ...responses(), name: '/openai responses', path: () => '/openai/v1/responses' },
   {
     ...OPENAI,
     name: '/openai embeddings',
@@ -62,31 +83,21 @@ export const MODEL_ROUTES: readonly ModelRoute[] = [
   { ...chat('openai/'), name: '/v1/chat for openai', path: () => '/v1/chat/completions' },
   { ...chat('anthropic/'), name: '/v1/chat for anthropic', path: () => '/v1/chat/completions' },
   { ...chat('gemini/'), name: '/v1/chat for gemini', path: () => '/v1/chat/completions' },
-  ...['openai', 'anthropic', 'gemini'].map((vendor): ModelRoute => ({
-    name: `/llm for ${vendor}`,
-    path: () => '/llm',
-    body: (model, stream) => ({ model: `${vendor}/${model}`, prompt: PROMPT, stream }),
-    canStream: true,
-    endMark: 'event: done',
-    errorMark: '"code":"',
-    endsInError: true,
-  })),
-  {
-    name: '/execute summarize',
-    path: () => '/execute',
-    body: (model) => ({ operation: 'summarize', input: { text: PROMPT, model: `openai/${model}` } }),
-    canStream: false,
-    endMark: '',
-    errorMark: '"code":"',
-  },
-  {
-    name: '/execute embed',
-    path: () => '/execute',
-    body: (model) => ({ operation: 'embed', input: { texts: [PROMPT], model: `openai/${model}` } }),
-    canStream: false,
-    endMark: '',
-    errorMark: '"code":"',
-  },
+  ...['openai', 'anthropic', 'gemini'].map(llm),
+  execute('summarize', (model) => ({ text: PROMPT, model })),
+  execute('embed', (model) => ({ texts: [PROMPT], model })),
+]
+
+/** The same ways to ask by their other names, for those tests in which each of these counts. */
+export const MORE_MODEL_ROUTES: readonly ModelRoute[] = [
+  { ...responses('openai/'), name: '/v1/responses', path: () => '/v1/responses' },
+  { ...completions('openai/'), name: '/v1/completions', path: () => '/v1/completions' },
+  { ...chat(), name: '/mistral chat', path: () => '/mistral/v1/chat/completions' },
+  { ...chat(), name: '/openrouter chat', path: () => '/openrouter/v1/chat/completions' },
+  llm('mistral'),
+  execute('index', (model) => ({ document: { name: 'morning.txt', text: PROMPT }, model })),
+  // Finds what the user has in memory by a model of our own.
+  execute('answer', (model) => ({ question: PROMPT, model })),
 ]
 
 export interface AskOptions {

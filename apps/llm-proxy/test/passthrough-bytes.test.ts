@@ -40,7 +40,7 @@ describe('bytes', () => {
     const asked = '{"model":"gpt-x","stream":true,"stream_options":{"include_usage":true},"messages":[]}'
     const answer = await setting.send(CHAT, asked)
     expect(answer.headers.get('content-type')).toBe('text/event-stream')
-    expect(answer.headers.get('cache-control')).toBe('no-cache, no-transform')
+    expect(answer.headers.get('cache-control')).toBe('private, no-store, no-transform')
     expect(answer.headers.get('x-accel-buffering')).toBe('no')
     expect(Buffer.from(await answer.arrayBuffer()).toString()).toBe(bytes.toString())
     expect(setting.upstream.seen.at(-1)!.body.toString()).toBe(asked)

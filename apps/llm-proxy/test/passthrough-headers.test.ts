@@ -106,6 +106,9 @@ describe('an answer', () => {
       'request-id': 'req_anthropic',
       'x-ratelimit-remaining-requests': '9',
       'anthropic-ratelimit-unified-status': 'allowed',
+      'ratelimit-remaining': '8',
+      'ratelimitbysize-remaining': '7',
+      'x-ratelimitbysize-remaining-minute': '6',
     }
     const unwanted = {
       'set-cookie': '__cf_bm=1',

@@ -192,4 +192,13 @@ describe("OpenAI's protocol", () => {
       sequence_number: 0,
     })
   })
+
+  it('numbers the error frame of responses on from the last frame that came', () => {
+    const observer = openAiProtocol.observeStream(RESPONSES)
+    expect(observer.nextNumber?.()).toBe(0)
+    observer.frame('response.created', '{"type":"response.created","sequence_number":0}')
+    observer.frame('response.output_text.delta', '{"delta":"a","sequence_number":1}')
+    expect(observer.nextNumber?.()).toBe(2)
+    expect(openAiProtocol.errorFrame(problem, RESPONSES, 2)).toContain('"sequence_number":2')
+  })
 })

@@ -19,27 +19,33 @@ const PATHS = [CHAT, '/v1/chat/completions', '/openai/v1/files'] as const
 const withText = (length: number) => `{"model":"openai/m","text":"${'x'.repeat(length)}"}`
 const LARGE = withText(70_000)
 
-/** The first line of the answer to a request of which only the head has been sent. */
-async function answerToHead(path: string, type: string): Promise<string> {
+/** The first line of the answer to a request of which only the head has been sent, and how many places are held then. */
+async function answerToHead(path: string, ...more: string[]): Promise<[line: string, places: number]> {
   const socket = connect(Number(new URL(setting.url).port), '127.0.0.1')
   const head = [
     `POST ${path} HTTP/1.1`,
     'Host: here',
     `Authorization: Bearer ${CALLERS_TOKEN}`,
-    `Content-Type: ${type}`,
+    `Content-Type: ${path.endsWith('files') ? 'application/octet-stream' : 'application/json'}`,
     'Content-Length: 70000',
+    ...more,
   ]
   socket.write(`${head.join('\r\n')}\r\n\r\n`)
   const [answer] = (await once(socket, 'data')) as [Buffer]
+  const places = setting.places()
   socket.destroy()
-  return answer.toString().split('\r\n')[0]!
+  return [answer.toString().split('\r\n')[0]!, places]
 }
 
 describe('a large body', () => {
   it.each(PATHS)('is not read for who has no place: POST %s', async (path) => {
     setting.fill(true)
-    const type = path.endsWith('files') ? 'application/octet-stream' : 'application/json'
-    expect(await answerToHead(path, type)).toContain('429')
+    expect(await answerToHead(path)).toEqual([expect.stringContaining('429'), 0])
+  })
+
+  it.each(PATHS)('that stalls has no place behind our own 504: POST %s', async (path) => {
+    const answered = await answerToHead(path, 'X-Request-Timeout-Ms: 300')
+    expect(answered).toEqual([expect.stringContaining('504'), 0])
   })
 
   it('of no length that is told is no small one', async () => {

@@ -40,7 +40,10 @@ describe('a body that is refused before anything is sent or reserved', () => {
     ['api_base', '{"model":"a","api_base":"http://169.254.169.254"}', 400, 'invalid_value', 'api_base'],
     ['baseURL', '{"model":"a","baseURL":null}', 400, 'invalid_value', 'baseURL'],
     ['api_key', '{"api_key":"sk-x"}', 400, 'invalid_value', 'api_key'],
-    ['custom_llm_provider', '{"custom_llm_provider":"x"}', 400, 'invalid_value', 'custom_llm_provider'],
+    ...[
+      ...['custom_llm_provider', 'aws_bedrock_runtime_endpoint', 'aws_sts_endpoint', 'vertex_credentials'],
+      ...['azure_ad_token', 'model_list', 'langfuse_host', 'extra_headers'],
+    ].map((name) => [name, JSON.stringify({ [name]: 'x' }), 400, 'invalid_value', name] as const),
     ['more bytes than the limit', long, 413, 'payload_too_large', null],
   ] as const)('%s', async (_, body, status, code, param) => {
     const before = [setting.upstream.seen.length, setting.metered.length]

@@ -83,6 +83,11 @@ describe('a stream that has begun', () => {
     expect(messages.text).toMatch(/\n\nevent: error\ndata: \{"type":"error","error":\{"type":"api_error",/)
     const responses = await readToEnd(await setting.send('/openai/v1/responses', STREAM))
     expect(responses.text).toMatch(/\n\nevent: error\ndata: \{"type":"error","code":"upstream_failed",/)
+    const delta = (number: number) =>
+      `event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":${String(number)}}\n\n`
+    setting.upstream.script = stream([delta(6) + delta(7)], { then: 'cut' })
+    const numbered = await readToEnd(await setting.send('/openai/v1/responses', STREAM))
+    expect(numbered.text).toMatch(/"sequence_number":8,"error":\{[^}]+\}\}\n\n$/)
   })
 
   it('is whole when its last event lacks the empty line', async () => {
@@ -146,6 +151,8 @@ describe('a whole answer', () => {
         const answer = await setting.send(CHAT, body)
         expect(answer.status).toBe(status)
         expect(answer.headers.get('location')).toBeNull()
+        // It may still be at work on it, and each time would be paid for.
+        expect(answer.headers.get('x-should-retry')).toBe(status === 504 ? 'false' : null)
         const error = await errorOf(answer)
         expect(error).toEqual({
           code,

@@ -14,6 +14,9 @@ it.each([
   '{"model":"m","STREAM":true}',
   '{"model":"m","\u017ftream":true}',
   '{"model":"m","stream":true,"stream_options":{"Include_Usage":false}}',
+  '{"model":"m","background":true,"background":false}',
+  '{"model":"m","Background":true}',
+  '{"model":"m","deferred":true,"deferred":false}',
 ])('a member that we judge by stands there once, as it is written: %s', (text) => {
   expect(() => read(text)).toThrow(/is to be written|twice/)
 })

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { anthropicProtocol } from '../src/protocols/anthropic.ts'
 import { geminiProtocol } from '../src/protocols/gemini.ts'
 import { openAiProtocol } from '../src/protocols/openai.ts'
-import { estimateOf, isUnmetered } from '../src/relay/estimate.ts'
+import { estimateOf, isDeferred, isUnmetered } from '../src/relay/estimate.ts'
 import { estimateInput } from '../src/relay/input-tokens.ts'
 
 const CONFIG = { UNSTATED_OUTPUT_TOKENS: 1_000, RESERVED_OUTPUT_TOKENS_MAX: 8_000 }
@@ -62,11 +62,34 @@ it.each([
   [openAiProtocol, 'POST', '/v1/chat/completions', false],
   [openAiProtocol, 'POST', '/v1/Moderations/', false],
   [openAiProtocol, 'POST', '/api/chat', true],
+  [openAiProtocol, 'POST', '/v1/batch/jobs', true],
+  [openAiProtocol, 'POST', '/v1/conversations', true],
+  [openAiProtocol, 'POST', '/v1/fine_tuning/jobs', true],
+  [openAiProtocol, 'POST', '/v1/agents/completions', false],
+  [openAiProtocol, 'POST', '/Async/chat/completions', true],
+  [openAiProtocol, 'GET', '/async/chat/completions', false],
   [anthropicProtocol, 'POST', '/v1/messages/batches', true],
   [anthropicProtocol, 'POST', '/v1/messages/count_tokens', false],
   [geminiProtocol, 'POST', '/v1beta/models/x:batchGenerateContent', true],
+  [geminiProtocol, 'POST', '/v1beta/models/x:asyncBatchEmbedContent', true],
+  [geminiProtocol, 'POST', '/v1beta/models/x:predictLongRunning', true],
+  [geminiProtocol, 'POST', '/v1beta/interactions', true],
   [geminiProtocol, 'POST', '/v1beta/models/x:countTokens', false],
   [geminiProtocol, 'POST', '/v1beta/openai/images/generations', true],
 ])('what cannot be counted is known by method and path: %#', (protocol, method, path, expected) => {
-  expect(isUnmetered(protocol, method, path)).toBe(expected)
+  expect(isUnmetered({ protocol, telemetryName: 'openai' }, method, path)).toBe(expected)
+})
+
+it('moderation is free at OpenAI alone', () => {
+  const mistral = { protocol: openAiProtocol, telemetryName: 'mistral_ai' }
+  expect(isUnmetered(mistral, 'POST', '/v1/moderations')).toBe(true)
+})
+
+it.each([
+  ...[{ background: true }, { deferred: true }, { background: 'true' }, { background: 1 }].map(
+    (body) => [body, true] as const,
+  ),
+  ...[{}, { background: false }, { deferred: null }].map((body) => [body, false] as const),
+])('what is not plainly asked for at once may come later, to some servers: %o, %s', (body, expected) => {
+  expect(isDeferred({ body })).toBe(expected)
 })

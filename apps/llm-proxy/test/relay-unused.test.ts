@@ -64,11 +64,14 @@ describe('a call was paid for, perhaps', () => {
 })
 
 describe('an answer that is too long to be read', () => {
-  const long = (more: string) => `{"text":"${'\\"usage\\":{\\"prompt_tokens\\":9}'.repeat(5_000)}"${more}}`
+  const long = (more: string) =>
+    `{"model":"dear","text":"${'\\"usage\\":{\\"prompt_tokens\\":9}'.repeat(5_000)}"${more}}`
 
   it('is counted by the usage at its end', async () => {
     setting.upstream.script = json(long(', "usage" : {"prompt_tokens":3,"completion_tokens":4}, "tier":"x"'))
-    expect((await ask()).usage).toMatchObject({ inputTokens: 3, outputTokens: 4 })
+    const { usage, responseModel } = await ask()
+    expect(usage).toMatchObject({ inputTokens: 3, outputTokens: 4 })
+    expect(responseModel, 'whose price is paid').toBe('dear')
   })
 
   it('and says nothing of its usage is counted by its bytes, up to what was asked for', async () => {

@@ -106,6 +106,18 @@ describe('the usage of a stream', () => {
     expect(setting.metered.at(-1)!.call.unmetered).toBe(unmetered)
   })
 
+  it.each([
+    [json, (model: string) => JSON.stringify({ model, choices: [], usage: USAGE })],
+    [(text: string) => stream([text, DONE]), (model: string) => chunk('a', { model, usage: USAGE })],
+  ])('is of the model that answered, whichever was asked: %#', async (script, answerOf) => {
+    setting.upstream.script = script(answerOf('very/expensive'))
+    const body = '{"model":"cheap/free","models":["very/expensive"],"messages":[]}'
+    const { outcome } = await ask('/openrouter/v1/chat/completions', body)
+    expect(outcome).toMatchObject({
+      ...{ model: 'cheap/free', responseModel: 'very/expensive', usage: COUNTED },
+    })
+  })
+
   it('is read where Gemini streams one JSON list', async () => {
     const list =
       '[{"candidates":[{"finishReason":"STOP"}],\n"usageMetadata":{"promptTokenCount":3,"candidatesTokenCount":4}}\n]'

@@ -152,7 +152,7 @@ describe('POST /llm', () => {
   it('streams: headers at once, deltas, then the whole answer', async () => {
     const response = await setting.stream('/llm', { prompt: TEXT, stream: true })
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')
-    expect(response.headers.get('cache-control')).toBe('no-cache, no-transform')
+    expect(response.headers.get('cache-control')).toBe('private, no-store, no-transform')
     expect(response.headers.get('x-accel-buffering')).toBe('no')
     const frames = framesOf(await response.text())
     const done = frames.at(-1)!

@@ -132,6 +132,12 @@ describe('a call is written down as one row', () => {
     expect(row).toMatchObject({ model: 'snapshot-7', cost_micros: 2_500 })
   })
 
+  test('at the price of the model that answered, under the name of the one that was asked', async () => {
+    const chosen = answered(1_000, 0, { model: 'free-model', responseModel: 'gpt-test-9' })
+    const row = await rowOf('chosen', chosen, { model: 'free-model' })
+    expect(row).toMatchObject({ model: 'free-model', cost_micros: 2_500 })
+  })
+
   test('a model without a price has no cost, rather than none to pay', async () => {
     const row = await rowOf('unpriced', answered(1_000, 0, { model: 'other' }), { model: 'other' })
     expect(row).toMatchObject({ cost_micros: null, currency: null })

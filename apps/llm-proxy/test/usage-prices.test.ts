@@ -45,6 +45,35 @@ describe('what a call costs', () => {
     expect(costOf('o3', 'anthropic')).toBeUndefined()
   })
 
+  describe('of an answer is that of the model that it names', () => {
+    const prices = createPrices([
+      price('cheap/free', 0, 0),
+      price('very/*', 9, 0),
+      price('gpt-5*', 2, 0),
+      price('gpt-5-mini', 1, 0),
+      price('gpt-5-mini-2024-01-01', 4, 0),
+      price('gpt-5-mini-pro*', 8, 0),
+      price('claude-haiku-latest', 3, 0),
+      price('claude*', 7, 0),
+    ])
+    const costOf = (asked: string, named?: string) =>
+      prices.costOfAnswer('openai', { asked, named }, tokens(1_000_000))?.micros
+
+    test.each([
+      ['another than was asked', 'cheap/free', 'very/expensive', 9_000_000n],
+      ['a version with a price of its own', 'gpt-5-mini', 'gpt-5-mini-2024-01-01', 4_000_000n],
+      ['a version, at the price of the one asked', 'gpt-5-mini', 'gpt-5-mini-2025-08-07', 1_000_000n],
+      ['a larger one of a longer beginning', 'gpt-5-mini', 'gpt-5-mini-pro-2025', 8_000_000n],
+      ['another of the same beginning', 'gpt-5-mini', 'gpt-5-2025-08-07', 2_000_000n],
+      ['a version of the latest', 'claude-haiku-latest', 'claude-haiku-20241022', 3_000_000n],
+      ['by a name without a price', 'gpt-5-mini', 'snapshot-7', 1_000_000n],
+      ['none', 'gpt-5-mini', undefined, 1_000_000n],
+      ['one of two without a price', 'a', 'b', undefined],
+    ])('%s: asked %s, named %s', (_, asked, named, micros) => {
+      expect(costOf(asked, named)).toBe(micros)
+    })
+  })
+
   test('a million sums of a tenth of a millionth are exact', () => {
     const prices = createPrices([price('m', 0.1, 0)])
     let sum = 0n

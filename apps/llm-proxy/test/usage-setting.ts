@@ -28,6 +28,13 @@ export interface UsageSetting {
 /** Tokens of `free-of-charge` have no price. */
 export const PRICES: Price[] = [
   { provider: 'openai', model: 'gpt-test*', input_per_million: 2.5, output_per_million: 10, currency: 'USD' },
+  {
+    provider: 'openai',
+    model: 'gpt-cheap',
+    input_per_million: 0.1,
+    output_per_million: 0.1,
+    currency: 'USD',
+  },
   { provider: 'mistral', model: 'euro', input_per_million: 1, output_per_million: 1, currency: 'EUR' },
 ]
 

@@ -18,7 +18,8 @@ export const geminiProtocol: Protocol = {
     isOpenAi(path) ? openAiProtocol.credential(key, path) : { 'x-goog-api-key': key },
   operationOf: (path) =>
     isOpenAi(path) ? openAiProtocol.operationOf(path) : (OPERATIONS.get(methodOf(path)) ?? 'other'),
-  isFree: (path) => (isOpenAi(path) ? openAiProtocol.isFree(path) : methodOf(path) === 'counttokens'),
+  isFree: (path, vendor) =>
+    isOpenAi(path) ? openAiProtocol.isFree(path, vendor) : methodOf(path) === 'counttokens',
   modelIn: (path) => /\/(?:models\/|(?=tunedModels\/))([^:]+):/i.exec(plainPath(path))?.[1],
   streamsBy: (path) => methodOf(path) === 'streamgeneratecontent',
   readAnswer(body) {

@@ -26,18 +26,21 @@ export const openAiProtocol: Protocol = {
     const judged = judgedPath(path)
     return OPERATIONS.find(([ending]) => judged.endsWith(ending))?.[1] ?? 'other'
   },
-  isFree: (path) => /\/(?:moderations|responses\/input_tokens)$/.test(judgedPath(path)),
+  isFree: (path, vendor) =>
+    judgedPath(path).endsWith('/responses/input_tokens') ||
+    // Mistral takes money for it.
+    (vendor === 'openai' && judgedPath(path).endsWith('/moderations')),
   modelIn: (path) => decoded(/\/deployments\/([^/]+)\//i.exec(path)?.[1]),
   streamsBy: () => false,
   readAnswer: (body) => readObject(objectOf(body)),
   observeStream: (path) => new OpenAiObserver(path),
   errorBody: llmProxy.openAiError,
-  errorFrame(document, path) {
+  errorFrame(document, path, number = 0) {
     const { error } = llmProxy.openAiError(document)
     if (!isResponses(path)) return `data: ${JSON.stringify({ error })}\n\n`
     // Its reference has the members at the top, its servers send them in `error` too, where the SDK looks for them.
     const { code, message, param } = error
-    const event = { type: 'error', code: code ?? error.type, message, param, sequence_number: 0, error }
+    const event = { type: 'error', code: code ?? error.type, message, param, sequence_number: number, error }
     return `event: error\ndata: ${JSON.stringify(event)}\n\n`
   },
 }
@@ -69,6 +72,8 @@ class OpenAiObserver implements StreamObserver {
   #ended: boolean
   #seen: Observation = { finishReasons: [] }
   #textBytes = 0
+  /** Of responses: the data of the last frame, which says its number. */
+  #last = ''
 
   constructor(path: string) {
     const isOther = openAiProtocol.operationOf(path) === 'other'
@@ -83,6 +88,7 @@ class OpenAiObserver implements StreamObserver {
       this.#ended = true
       return
     }
+    if (this.#isResponses) this.#last = data
     // Other streams say all of it once more at the end of each part.
     if (this.#isCompletion || event.endsWith('.delta')) this.#textBytes += textBytesOf(data)
     if (this.#isResponses && event.endsWith('.delta')) return
@@ -113,6 +119,11 @@ class OpenAiObserver implements StreamObserver {
 
   ended(): boolean {
     return this.#ended
+  }
+
+  nextNumber(): number {
+    const { sequence_number: last } = objectOf(parseJson(this.#last))
+    return typeof last === 'number' ? last + 1 : 0
   }
 }
 

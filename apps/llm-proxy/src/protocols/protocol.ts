@@ -38,6 +38,8 @@ export interface StreamObserver {
   textBytes(): number
   /** Whether the protocol's own end of the stream has come: `[DONE]`, `message_stop`, ... */
   ended(): boolean
+  /** The number that the next frame would have, of protocols that number them. */
+  nextNumber?(): number
 }
 
 /**
@@ -55,8 +57,8 @@ export interface Protocol {
    * all that is told by a path, whatever its case, and with or without a slash at its end: some servers do not mind.
    */
   operationOf(path: string): Operation
-  /** Whether no provider takes money for what the path asks: tokens counted, texts moderated. */
-  isFree(path: string): boolean
+  /** Whether what the path asks costs nothing at this vendor (`gen_ai.provider.name`): tokens counted; at OpenAI, texts moderated. */
+  isFree(path: string, vendor: string): boolean
   /** The model that the path names, where the protocol puts it there (Gemini, Azure deployments). */
   modelIn(path: string): string | undefined
   /** Whether the path asks for a stream, where the protocol puts that there. */
@@ -65,6 +67,6 @@ export interface Protocol {
   observeStream(path: string): StreamObserver
   /** Our own errors in the protocol's shape, for an answer that has not begun. */
   errorBody(document: ProblemDocument): unknown
-  /** The last frame of a stream that broke: the vendor's SDK throws on it. Ends with an empty line. */
-  errorFrame(document: ProblemDocument, path: string): string
+  /** The last frame of a stream that broke: the vendor's SDK throws on it. Ends with an empty line. `number`: see `nextNumber`. */
+  errorFrame(document: ProblemDocument, path: string, number?: number): string
 }

@@ -7,7 +7,12 @@ import type { ProviderDefinition } from './provider-definition.ts'
 /** The wire protocols that a provider may speak. */
 export const PROTOCOLS = { openai, anthropic, gemini } satisfies Record<Protocol['name'], Protocol>
 
-const common = { allowPrivate: false, needsKey: true, includeUsage: false } as const
+const common = {
+  allowPrivate: false,
+  needsKey: true,
+  includeUsage: false,
+  maxTokensParameter: 'max_tokens',
+} as const
 
 /** The providers that are there without configuration. */
 export const BUILT_IN = [
@@ -19,6 +24,7 @@ export const BUILT_IN = [
     openAiPath: '/v1',
     telemetryName: 'openai',
     includeUsage: true,
+    maxTokensParameter: 'max_completion_tokens',
   },
   {
     ...common,

@@ -2,7 +2,8 @@ import { llmProxy } from '@waybill/contracts'
 import { z } from 'zod'
 import { PROTOCOLS } from './built-in.ts'
 import { modelPaths } from './open-paths.ts'
-import type { ProviderDefinition } from './provider-definition.ts'
+import { MAX_TOKENS_PARAMETERS } from './provider-definition.ts'
+import type { MaxTokensParameter, ProviderDefinition } from './provider-definition.ts'
 
 const name = z
   .string()
@@ -57,6 +58,11 @@ export const providerDeclaration = z
       .optional(),
     query: z.record(z.string().min(1), z.string()).optional(),
     include_usage: z.boolean().optional(),
+    max_tokens_parameter: z
+      .enum(MAX_TOKENS_PARAMETERS, {
+        error: `must be one of ${MAX_TOKENS_PARAMETERS.join(', ')}`,
+      })
+      .optional(),
     telemetry_name: z
       .string()
       .regex(/^[a-z0-9._-]{1,64}$/, 'must be a plain name')
@@ -91,5 +97,12 @@ export function defineProvider(declared: z.output<typeof providerDeclaration>): 
     ...(declared.query !== undefined && { query: declared.query }),
     ...(!paths.includes('/') && { paths }),
     includeUsage: declared.include_usage ?? speaksOpenAi,
+    maxTokensParameter: declared.max_tokens_parameter ?? usualParameter(declared.base_url),
   }
+}
+
+/** Azure serves OpenAI's models, which have the newer one; of all others the older one is the safer guess. */
+function usualParameter(baseUrl: string): MaxTokensParameter {
+  const isOpenAi = /(^|\.)(api\.openai\.com|openai\.azure\.(com|us))$/.test(new URL(baseUrl).hostname)
+  return isOpenAi ? 'max_completion_tokens' : 'max_tokens'
 }

@@ -1,5 +1,9 @@
 import type { Protocol } from '../protocols/protocol.ts'
 
+/** OpenAI's reasoning models refuse the older one; others know no other, or refuse members that they do not know. */
+export const MAX_TOKENS_PARAMETERS = ['max_completion_tokens', 'max_tokens'] as const
+export type MaxTokensParameter = (typeof MAX_TOKENS_PARAMETERS)[number]
+
 /** A provider as this service was told of it: the five that are built in, and those of PROVIDERS_FILE. */
 export interface ProviderDefinition {
   /** Its path here (`/openai/...`), its prefix in model names (`openai/gpt-...`), and its name in /keys. */
@@ -23,6 +27,8 @@ export interface ProviderDefinition {
   query?: Readonly<Record<string, string>>
   /** Whether `stream_options.include_usage` may be asked for. */
   includeUsage: boolean
+  /** By which member of a chat completion request it is told the most tokens of the answer. */
+  maxTokensParameter: MaxTokensParameter
 }
 
 /** The providers there are. */

@@ -14,7 +14,7 @@ const amount = z
 /** What a million tokens of a model cost. */
 const price = z.strictObject({
   provider: z.string().min(1),
-  /** As the answer or the request names it; exact, or with `*` at its end. */
+  /** As the answer names it, or else the request; exact, or with `*` at its end. */
   model: z.string().min(1),
   input_per_million: amount,
   output_per_million: amount,

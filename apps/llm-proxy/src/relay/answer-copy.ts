@@ -7,16 +7,22 @@ export interface AnswerCopy {
   add(chunk: Buffer): void
   /** Undefined when it has more than the limit. */
   whole(): Buffer | undefined
+  /** The beginning of it: HEAD_BYTES, or all. */
+  head(): Buffer
   /** The end of it: TAIL_BYTES at least, or all. */
   tail(): Buffer
 }
 
+/** Which model answers stands before what it wrote. */
+const HEAD_BYTES = 4 * 1024
+
 /** Usage stands behind all that a model wrote. */
 const TAIL_BYTES = 64 * 1024
 
-/** Of an answer that has more than `limit` bytes only its end is kept; of one that shall not be kept (0), nothing. */
+/** Of an answer that has more than `limit` bytes only its ends are kept; of one that shall not be kept (0), nothing. */
 export function createCopy(limit: number): AnswerCopy {
   const kept = new CollectedBytes()
+  let head: Buffer | undefined
   let before: Buffer = Buffer.alloc(0)
   let length = 0
   return {
@@ -27,12 +33,15 @@ export function createCopy(limit: number): AnswerCopy {
       length += chunk.length
       if (limit === 0) return
       if (length > limit && kept.length >= TAIL_BYTES) {
-        before = Buffer.from(kept.whole().subarray(-TAIL_BYTES))
+        const all = kept.whole()
+        head ??= Buffer.from(all.subarray(0, HEAD_BYTES))
+        before = Buffer.from(all.subarray(-TAIL_BYTES))
         kept.clear()
       }
       kept.add(chunk)
     },
     whole: () => (length <= limit ? kept.whole() : undefined),
+    head: () => head ?? kept.whole().subarray(0, HEAD_BYTES),
     tail: () => Buffer.concat([before, kept.whole()]),
   }
 }

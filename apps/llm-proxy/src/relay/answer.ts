@@ -10,9 +10,10 @@ import type { RelayCall } from './call.ts'
 import type { RelayConfig } from './config.ts'
 import { decoded } from './decoding.ts'
 import { OWN_OF_ANSWER, responseHeaders } from './header-policy.ts'
+import { withoutKey } from './masking.ts'
 import type { Sent } from './outgoing.ts'
 import { forwardStream } from './streaming.ts'
-import { observeTail } from './tail-usage.ts'
+import { observeEnds } from './observe-ends.ts'
 import { forwardWhole, readAnswer } from './whole.ts'
 import type { Recipient } from './recipient.ts'
 
@@ -66,9 +67,9 @@ async function forward(answer: Answered, res: Recipient, options: AnswerOptions)
   const { call, sent, provider } = options
   const { status } = answer
   refuseNoAnswer(answer, call, provider)
-  const plain = decoded(answer.body, answer.headers['content-encoding'])
+  const plain = decoded(answer, call.method)
   plain?.on('error', () => undefined)
-  const body = plain ?? answer.body
+  const body = status < 400 ? (plain ?? answer.body) : withoutKey(plain ?? answer.body, answer.secret)
   const { translation } = sent.destination
   // A stream may lose its usage and be given an error at its end.
   writeHead(answer, res, options, plain !== undefined || translation !== undefined || isStream(answer))
@@ -150,7 +151,7 @@ async function whole(
     res.setHeader('Content-Type', 'application/json')
     res.setHeader('Content-Length', told.length)
     res.end(told)
-    const observed = status < 400 ? observe(answer, provider) : UNKNOWN
+    const observed = (status < 400 ? observe(answer, provider) : undefined) ?? UNKNOWN
     if (status === 200 && !observed.failed) keep?.(cacheable(res, told))
     return {
       problem: undefined,
@@ -162,8 +163,9 @@ async function whole(
   const { problem, copy } = await forwardWhole(body, res, isRead ? options : { ...options, copyBytes: 0 })
   const bytes = copy.whole()
   if (!isRead) return { problem, observed: UNKNOWN }
-  const observed = bytes && !problem ? observe(bytes, provider) : observeTail(copy.tail(), provider.protocol)
-  if (keep && bytes && !problem && status === 200 && !observed.failed) keep(cacheable(res, bytes))
+  const read = bytes && !problem ? observe(bytes, provider) : undefined
+  const observed = read ?? observeEnds(copy.head(), copy.tail(), provider.protocol)
+  if (keep && read && bytes && status === 200 && !read.failed) keep(cacheable(res, bytes))
   if (observed.usage && !problem) return { problem, observed }
   // Of what is not at hand, all is taken for text, up to what was asked for.
   const estimatedOutputTokens = bytes
@@ -205,11 +207,12 @@ function estimateWritten(json: Buffer): number {
 
 const UNKNOWN: Observation = { finishReasons: [] }
 
-function observe(copy: Buffer, { protocol }: ProviderDefinition): Observation {
+/** Undefined when it is no JSON, whatever its head says. */
+function observe(copy: Buffer, { protocol }: ProviderDefinition): Observation | undefined {
   try {
     return protocol.readAnswer(JSON.parse(copy.toString('utf8')))
   } catch {
-    return UNKNOWN
+    return undefined
   }
 }
 

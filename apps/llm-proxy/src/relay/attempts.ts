@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { DownstreamError } from '@waybill/http-client'
 import type { ExternalClient } from '@waybill/http-client'
 import { Problem } from '@waybill/service-kit'
+import type { Secret } from '@waybill/service-kit'
 import type { CachedAnswer, CacheKey, ResponseCache } from '../cache/response-cache.ts'
 import type { KeyRing, OpenKey } from '../keys/open-key.ts'
 import type { ProviderDefinition } from '../providers/provider-definition.ts'
@@ -19,6 +20,8 @@ export interface Answered {
   status: number
   headers: Record<string, unknown>
   body: Readable
+  /** What it was asked with; undefined when that was no key. */
+  secret: Secret | undefined
 }
 
 /** Where a request ended up: at a provider that answered, or with an answer that was given before. */
@@ -129,14 +132,14 @@ async function once(
     const outcome = outcomeOf(answer)
     return {
       outcome: { ...outcome, final: outcome.final || quota.isUsedUp, ownEndpoint },
-      reached: { ...reached, result: { answer: { ...answer, body: quota.body } } },
+      reached: { ...reached, result: { answer: { ...answer, body: quota.body, secret: key?.secret } } },
     }
   } catch (error) {
     const failure = ownEndpoint ? error : ofOwnPlace(error, provider.name)
     const own = Buffer.isBuffer(body) ? undefined : body?.errored
-    // The client's body was too much: as good as an answer, and nothing to try elsewhere.
+    // The client's body was too much, or broke off: as good as an answer, nothing to try elsewhere, and nothing of the provider.
     if (own instanceof Problem)
-      return { outcome: { kind: 'answered', status: own.status, ownEndpoint }, failure: own }
+      return { outcome: { kind: 'answered', status: own.status, ownEndpoint: true }, failure: own }
     const kind = kindOf(failure, { isCutShort: leftMs < options.firstByteMs || call.signal.aborted })
     return { outcome: kind === 'skipped' ? { kind } : { kind, ownEndpoint }, failure }
   }

@@ -7,13 +7,17 @@ export const relayEnv = {
     .int({ min: 10, max: 600_000, default: 5_000 })
     .describe('How long a connection to a provider may take to be made, in milliseconds'),
   UPSTREAM_FIRST_BYTE_TIMEOUT_MS: env
-    .int({ min: 10, max: 3_600_000, default: 300_000 })
-    .describe('How long a provider may take until its answer begins, in milliseconds: models think long'),
+    .int({ min: 10, max: 3_600_000, default: 600_000 })
+    .describe(
+      'How long a provider may take until its answer begins, in milliseconds: models think long, and the SDKs of vendors wait ten minutes',
+    ),
   UPSTREAM_IDLE_TIMEOUT_MS: env
-    .int({ min: 10, max: 3_600_000, default: 60_000 })
-    .describe('How long a provider may say nothing in the midst of its answer, in milliseconds'),
+    .int({ min: 10, max: 3_600_000, default: 300_000 })
+    .describe(
+      'How long a provider may say nothing in the midst of its answer, in milliseconds: some send nothing while they think',
+    ),
   UPSTREAM_TOTAL_TIMEOUT_MS: env
-    .int({ min: 10, max: 86_400_000, default: 600_000 })
+    .int({ min: 10, max: 86_400_000, default: 900_000 })
     .describe('How long an answer of a provider may take as a whole, in milliseconds'),
   VIA_NAME: env
     .text('')

@@ -14,12 +14,22 @@ const DECODERS: Record<string, (() => NodeJS.ReadWriteStream & Readable) | undef
 /** Each has buffers of its own, and a header can name thousands. */
 const MOST_STAGES = 2
 
+/** What has come of an answer so far: its head, and the body behind it. */
+interface Encoded {
+  status: number
+  headers: Record<string, unknown>
+  body: Readable
+}
+
 /**
  * The body without its content encoding (RFC 9110 section 8.4), as it comes: a provider was asked for none, and some send
- * one all the same. Undefined where it has none. What is no such encoding fails the stream.
+ * one all the same. Undefined where it has none. What is no such encoding fails the stream. Where no body can come there is
+ * nothing to decode, and the head speaks of another answer's: the body is then given back as it is.
  * @throws Problem upstream_failed for an encoding that is not known, and for more than two of them
  */
-export function decoded(body: Readable, encoding: unknown): Readable | undefined {
+export function decoded(answer: Encoded, method: string): Readable | undefined {
+  const { body, headers } = answer
+  const encoding = headers['content-encoding']
   if (typeof encoding !== 'string') return undefined
   const names = encoding
     .toLowerCase()
@@ -27,6 +37,7 @@ export function decoded(body: Readable, encoding: unknown): Readable | undefined
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'identity')
   if (names.length === 0) return undefined
+  if (isBodiless(answer, method)) return body
   if (names.length > MOST_STAGES) throw refused(body)
   const stages = names.toReversed().map((name) => {
     const decoder = DECODERS[name]?.()
@@ -37,6 +48,11 @@ export function decoded(body: Readable, encoding: unknown): Readable | undefined
   // Errors go from stage to stage to the last one, which whoever reads it hears.
   pipeline([body, ...stages], () => undefined)
   return last
+}
+
+/** RFC 9112 section 6.3, the first rule; and what says itself that it is empty. */
+function isBodiless({ status, headers }: Encoded, method: string): boolean {
+  return method === 'HEAD' || status === 204 || status === 304 || headers['content-length'] === '0'
 }
 
 function refused(body: Readable): Problem {

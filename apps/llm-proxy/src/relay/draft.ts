@@ -31,18 +31,25 @@ interface Changes {
  * The members that decide what becomes of a request: were one there twice, or in another case, which Go's servers do not mind, we and
  * the provider might read another.
  */
-const JUDGED = new Set(['model', 'stream', 'stream_options', 'include_usage'])
+const JUDGED = new Set(['model', 'stream', 'stream_options', 'include_usage', 'background', 'deferred'])
 
 /** Members by which clients of some proxies choose where a request goes; in lower case, without `_` and `-`. */
 const STEERING = new Set([
   'apibase',
   'apikey',
   'apiversion',
+  'awsbedrockruntimeendpoint',
+  'awsstsendpoint',
+  'azureadtoken',
   'azureendpoint',
   'baseurl',
   'customhost',
   'customllmprovider',
+  'extraheaders',
+  'langfusehost',
+  'modellist',
   'userconfig',
+  'vertexcredentials',
 ])
 
 /** What people, models and schemas say may have members of any name. */

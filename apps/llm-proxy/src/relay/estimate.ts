@@ -1,6 +1,8 @@
 import { countOf, listOf, objectOf } from '../protocols/json.ts'
 import type { JsonObject } from '../protocols/json.ts'
-import type { Operation, Protocol } from '../protocols/protocol.ts'
+import { judgedPath } from '../protocols/judged-path.ts'
+import type { Operation } from '../protocols/protocol.ts'
+import type { ProviderDefinition } from '../providers/provider-definition.ts'
 import type { RelayConfig } from './config.ts'
 import type { Draft } from './draft.ts'
 import { estimateInput } from './input-tokens.ts'
@@ -66,7 +68,26 @@ function numbersOf(body: JsonObject, names: readonly string[]): number[] {
 /** Methods that ask for nothing to be made. */
 const COSTS_NOTHING = new Set(['GET', 'HEAD', 'DELETE'])
 
-/** Whether a request may cost what nobody here can count: a batch, an image, an upload. */
-export function isUnmetered(protocol: Protocol, method: string, path: string): boolean {
-  return !COSTS_NOTHING.has(method) && protocol.operationOf(path) === 'other' && !protocol.isFree(path)
+/**
+ * Whether a request may cost what nobody here can count, as far as its path says: a batch, an image, an upload, a chat below
+ * `/async/` (Perplexity, Z.ai), which is answered later. See `isDeferred` for its body.
+ */
+export function isUnmetered(
+  { protocol, telemetryName: vendor }: Pick<ProviderDefinition, 'protocol' | 'telemetryName'>,
+  method: string,
+  path: string,
+): boolean {
+  if (COSTS_NOTHING.has(method) || protocol.isFree(path, vendor)) return false
+  return protocol.operationOf(path) === 'other' || judgedPath(path).includes('/async/')
+}
+
+/** The members by which an answer is asked for that comes later: of OpenAI's responses, and of xAI's chats. */
+const DEFERRING = ['background', 'deferred']
+
+/**
+ * Whether the body asks for work that goes on when its request has been answered: what it used stands in the answer to another
+ * request, which nobody reads. Whatever is no plain no is a yes: some servers take 1 or "true" for true.
+ */
+export function isDeferred({ body }: Pick<Draft, 'body'>): boolean {
+  return DEFERRING.some((name) => (body[name] ?? false) !== false)
 }

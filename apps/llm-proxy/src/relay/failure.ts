@@ -7,7 +7,19 @@ import { Problem } from '@waybill/service-kit'
  */
 export function ofFailure(error: unknown, provider: string, { repeated }: { repeated: boolean }): unknown {
   const problem = error instanceof DownstreamError ? named(error, provider) : error
-  if (!repeated || !(problem instanceof Problem)) return problem
+  return repeated && problem instanceof Problem ? notAgain(problem) : problem
+}
+
+/**
+ * What ended a call that a provider may have worked for. Where it took too long, the client's SDK shall not ask once more: the provider
+ * may still be at work on it, and each time is paid for.
+ */
+export function ofUsed(error: unknown): unknown {
+  return error instanceof Problem && error.code === 'timeout' ? notAgain(error) : error
+}
+
+/** As the vendors' SDKs understand it. */
+function notAgain(problem: Problem): Problem {
   return new Problem(problem.code, problem.message, {
     headers: { ...problem.headers, 'X-Should-Retry': 'false' },
     extensions: problem.extensions,

@@ -57,7 +57,14 @@ const RESPONSE = new Set([
   'retry-after-ms',
   'x-should-retry',
 ])
-const RESPONSE_PREFIXES = ['x-ratelimit-', 'anthropic-ratelimit-'] as const
+const RESPONSE_PREFIXES = [
+  'x-ratelimit-',
+  'anthropic-ratelimit-',
+  // Mistral's names; `RateLimit` itself is the gateway's own.
+  'ratelimit-',
+  'ratelimitbysize-',
+  'x-ratelimitbysize-',
+] as const
 
 /** Every header that may be sent to one of `providers`: the list that http-client holds each request against. */
 export function sendableHeaders(providers: readonly ProviderDefinition[]): string[] {

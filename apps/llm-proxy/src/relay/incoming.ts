@@ -22,17 +22,19 @@ export interface BodyLimits {
 
 /**
  * Reads JSON whole and lets other types stream. Where it is known what is asked (`operation`), only JSON is taken.
- * @throws Problem payload_too_large, unsupported_media_type, invalid_json, bad_request
+ * @throws Problem payload_too_large, unsupported_media_type, invalid_json, bad_request, client_closed; the signal's reason
+ * when it aborts before JSON is there
  */
 export async function incomingBody(
   req: IncomingMessage,
   operation: Operation,
   { bodyLimitBytes, maxJson }: BodyLimits,
+  signal: AbortSignal,
 ): Promise<IncomingBody> {
   if (!hasBody(req)) return { draft: undefined, body: undefined }
   refuseEncoded(req)
   if (isJson(req)) {
-    const bytes = await readWhole(req, bodyLimitBytes)
+    const bytes = await readWhole(req, bodyLimitBytes, signal)
     const beyond = beyondLimits(bytes, maxJson)
     if (beyond === 'values') throw tooMany(maxJson.values)
     if (beyond === 'depth') throw tooDeep(maxJson.depth)

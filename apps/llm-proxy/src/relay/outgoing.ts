@@ -5,6 +5,7 @@ import type { Operation } from '../protocols/protocol.ts'
 import { isOpen } from '../providers/open-paths.ts'
 import type { Target } from '../routing/routing.ts'
 import type { Destination, RelayCall } from './call.ts'
+import type { Draft } from './draft.ts'
 
 /** What one attempt sends. */
 export interface Outgoing {
@@ -45,7 +46,9 @@ export function outgoingTo(target: Target, call: RelayCall): Outgoing {
   return {
     destination: { ...destination, path },
     headers,
-    body: draft?.written({ model, includeUsage }) ?? call.body,
+    body:
+      draft?.written({ model: modelOfBody(draft, destination.path, target, call), includeUsage }) ??
+      call.body,
     hidesUsage: includeUsage,
   }
 }
@@ -63,6 +66,24 @@ const KINDS: Readonly<Record<Operation, string>> = {
   embeddings: 'embeddings',
   generate_content: 'contents',
   other: 'other things than chats, completions and embeddings',
+}
+
+/**
+ * What the body shall name as its model; undefined: what it does. Where the path names the model, the body says what its API
+ * wants (Gemini's `models/<model>`), or what nobody reads (Azure): it stays, and becomes another one in the same form.
+ */
+function modelOfBody(
+  { model: said }: Draft,
+  path: string,
+  { model: other }: Target,
+  { provider, model, alias }: RelayCall,
+): string | undefined {
+  const named = provider.protocol.modelIn(path)
+  // On /v1 the body's name is ours, whatever the path looks like: the provider would not know it.
+  const isOurs = alias !== undefined || said === `${provider.name}/${model ?? ''}`
+  if (named === undefined || isOurs) return other ?? model
+  if (other === undefined || said === named) return other
+  return said?.endsWith(`/${named}`) ? said.slice(0, -named.length) + other : undefined
 }
 
 /**

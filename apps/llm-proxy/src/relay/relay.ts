@@ -14,8 +14,8 @@ import type { AttemptOptions } from './attempts.ts'
 import { sendCached } from './cached.ts'
 import type { RelayCall } from './call.ts'
 import type { RelayConfig } from './config.ts'
-import { estimateOf } from './estimate.ts'
-import { isGone, ofFailure, wasSent } from './failure.ts'
+import { estimateOf, isDeferred } from './estimate.ts'
+import { isGone, ofFailure, ofUsed, wasSent } from './failure.ts'
 import type { Loop } from './loop.ts'
 import { inferenceOf, serverOf } from './telemetry.ts'
 import type { Recipient } from './recipient.ts'
@@ -61,8 +61,10 @@ export function createRelay(options: RelayOptions): Relay {
 
     async relay(call, res) {
       options.loop.refuse(call.headers)
-      const { principal, provider, model = '', operation, stream, unmetered, hasEntered, signal } = call
+      const { principal, provider, model = '', operation, stream, hasEntered, signal } = call
       const estimate = estimateOf(call.draft, operation, options.config)
+      const mostOutputTokens = estimate.estimatedTokens - estimate.estimatedInputTokens
+      const unmetered = call.unmetered === true || (call.draft !== undefined && isDeferred(call.draft))
       const run = await options.meter.begin({
         ...{ principal, model, operation, stream, unmetered, hasEntered, ...estimate },
         provider: provider.name,
@@ -74,13 +76,13 @@ export function createRelay(options: RelayOptions): Relay {
         signal.throwIfAborted()
         inference = inferenceOf(call)
         call.draft?.forget('body')
-        const mostOutputTokens = estimate.estimatedTokens - estimate.estimatedInputTokens
         await serve(call, res, ended, { ...options, run, inference, mostOutputTokens })
       } catch (error) {
         if (isGone(signal)) ended.result = 'aborted'
         ended.error = error instanceof Problem ? error.code : 'internal'
-        throw error
+        throw ended.unused === true ? error : ofUsed(error)
       } finally {
+        if (unmetered) assumeMost(ended, mostOutputTokens)
         settle(ended, call, run, inference)
       }
     },
@@ -145,12 +147,23 @@ async function serve(call: RelayCall, res: Recipient, ended: Ended, options: Ser
   Object.assign(ended, end)
 }
 
+/**
+ * What cannot be counted is taken to use all that was reserved for it, unless the provider has said what it used, or that it failed:
+ * nothing more will be heard of it, and it may go on when the client has left.
+ */
+function assumeMost(ended: Ended, mostOutputTokens: number): void {
+  const { usage, failed } = ended.observed
+  if (usage || failed) return
+  ended.estimatedOutputTokens = Math.max(mostOutputTokens, ended.estimatedOutputTokens ?? 0)
+}
+
 function settle(ended: Ended, call: RelayCall, run: MeteredRun, inference: Inference | undefined): void {
   const { provider, model, keyId, result, observed, estimatedOutputTokens, unused, output, error } = ended
   run.end({
     ...{ model, keyId, result, estimatedOutputTokens, unused },
     provider: provider?.name,
     usage: observed.usage,
+    responseModel: observed.model,
   })
   inference?.end({
     ...observed,

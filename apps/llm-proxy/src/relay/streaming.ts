@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream'
-import { Problem, problemDocument } from '@waybill/service-kit'
+import { asProblem, Problem, problemDocument } from '@waybill/service-kit'
 import type { Protocol, StreamObserver } from '../protocols/protocol.ts'
 import { createFrameSplitter } from '../protocols/sse.ts'
 import type { Frame } from '../protocols/sse.ts'
 import type { StreamTranslation } from '../translation/translation.ts'
 import { createCopy } from './answer-copy.ts'
+import { OWN_OF_ANSWER } from './header-policy.ts'
 import { breakOff, pump } from './pump.ts'
 import { withoutUsage } from './usage-filter.ts'
 import type { Recipient } from './recipient.ts'
@@ -50,7 +51,8 @@ export async function forwardStream(
   options: StreamOptions,
 ): Promise<StreamEnd> {
   const { observer, translation, hidesUsage, protocol, path, name, copyBytes } = options
-  res.setHeader('Cache-Control', 'no-cache, no-transform')
+  // What compresses on the way would hold events back.
+  res.setHeader('Cache-Control', `${OWN_OF_ANSWER['cache-control']}, no-transform`)
   res.setHeader('X-Accel-Buffering', 'no')
   res.flushHeaders()
 
@@ -59,10 +61,14 @@ export async function forwardStream(
   const splitter = createFrameSplitter(options)
   const copied = createCopy(copyBytes)
   let isFirst = true
-  const pass = (chunk: Buffer): Buffer | undefined => {
+  const read = (chunk: Buffer): Frame[] => {
     const frames = splitter.push(chunk)
+    for (const { event, data } of frames) if (data !== undefined) observer.frame(event, data)
+    return frames
+  }
+  const pass = (chunk: Buffer): Buffer | undefined => {
+    const frames = read(chunk)
     if (frames.length === 0) return undefined
-    for (const frame of frames) if (frame.data !== undefined) observer.frame(frame.event, frame.data)
     if (isFirst) {
       isFirst = false
       options.onFirstFrame?.()
@@ -73,12 +79,16 @@ export async function forwardStream(
     if (passed) copied.add(passed)
     return passed
   }
-  const broken = await pump(body, res, { ...options, pass })
-  const rest = splitter.rest()
+  let broken = await pump(body, res, { ...options, pass })
+  let last = translation ? undefined : splitter.rest()
   if (!broken) {
     // A client dispatches nothing for a last event without its empty line, but its end mark is one all the same.
-    for (const { event, data } of splitter.push(EMPTY_LINE))
-      if (data !== undefined) observer.frame(event, data)
+    try {
+      const frames = read(EMPTY_LINE)
+      if (translation) last = translated(frames, translation)
+    } catch (error) {
+      broken = asProblem(error)
+    }
   }
   // What happens behind the end mark, be it that the client leaves, takes nothing away from the answer; its absence does,
   // however clean the end.
@@ -87,10 +97,11 @@ export async function forwardStream(
     ? undefined
     : (broken ?? new Problem('upstream_failed', `${name} ended its stream midway.`))
   if (problem?.code === 'client_closed') res.destroy()
-  else if (problem) await breakOff(res, protocol.errorFrame(problemDocument(problem), path), LAST_WORDS_MS)
-  else {
-    const last = translation ? NOTHING : rest
-    copied.add(last)
+  else if (problem) {
+    const frame = protocol.errorFrame(problemDocument(problem), path, observer.nextNumber?.())
+    await breakOff(res, frame, LAST_WORDS_MS)
+  } else {
+    if (last) copied.add(last)
     res.end(last)
   }
   return { problem, copy: problem ? undefined : copied.whole() }
@@ -98,7 +109,6 @@ export async function forwardStream(
 
 const rawOf = ({ raw }: Frame): Buffer => raw
 
-const NOTHING = Buffer.alloc(0)
 const EMPTY_LINE = Buffer.from('\n\n')
 
 function translated(frames: readonly Frame[], translation: StreamTranslation): Buffer | undefined {

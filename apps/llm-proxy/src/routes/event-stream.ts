@@ -14,7 +14,7 @@ export async function sendEvents(
 ): Promise<void> {
   res.status(200).set({
     'Content-Type': 'text/event-stream; charset=utf-8',
-    'Cache-Control': 'no-cache, no-transform',
+    'Cache-Control': 'private, no-store, no-transform',
     'X-Accel-Buffering': 'no',
   })
   res.flushHeaders()

@@ -13,6 +13,7 @@ import type { SummarizingOptions } from '../summarizing.ts'
 import { countTokens } from '../tokenizing.ts'
 import { DEFAULT_ENCODING } from '../tokens/encodings.ts'
 import type { LocalCall, LocalCalls } from '../usage/local-calls.ts'
+import { KEY_HEADER } from './described.ts'
 import type { AnsweringHere } from './llm.ts'
 
 export interface Operations {
@@ -32,7 +33,7 @@ export function executeRoutes(
       auth: user('agents.query'),
       timeoutMs,
       problems: ['not_found', 'unprocessable', 'upstream_failed', 'unavailable', 'timeout', 'loop_detected'],
-      describes: { schemes: SDK_SCHEMES.headers },
+      describes: { schemes: SDK_SCHEMES.headers, requestHeaders: KEY_HEADER },
       handle: (input) => vendors.withKeyOf(input.req.headers, () => execute(input, operations, localCalls)),
     }),
   ]

@@ -7,6 +7,7 @@ import { startCompletion, wholeCompletion } from '../completion.ts'
 import type { Completion, CompletionOptions } from '../completion.ts'
 import type { LocalCalls, Used } from '../usage/local-calls.ts'
 import type { Vendors } from '../vendors/ask.ts'
+import { KEY_HEADER } from './described.ts'
 import { eventFrame, sendEvents } from './event-stream.ts'
 
 export interface AnsweringHere {
@@ -25,7 +26,11 @@ export function llmRoutes(
       auth: user('agents.query'),
       timeoutMs,
       problems: ['not_found', 'upstream_failed', 'unavailable', 'timeout', 'loop_detected'],
-      describes: { answers: ['text/event-stream'], schemes: SDK_SCHEMES.headers },
+      describes: {
+        answers: ['text/event-stream'],
+        schemes: SDK_SCHEMES.headers,
+        requestHeaders: KEY_HEADER,
+      },
       handle: (input) => vendors.withKeyOf(input.req.headers, () => metered(input, options, localCalls)),
     }),
   ]

@@ -9,6 +9,7 @@ import { incomingBody } from '../relay/incoming.ts'
 import type { BodyLimits } from '../relay/incoming.ts'
 import type { Relay } from '../relay/relay.ts'
 import { wirePath } from '../relay/upstream-url.ts'
+import { CACHE_HEADER, ERROR_BODIES, KEY_HEADER, nativeBody } from './described.ts'
 
 export interface PassthroughOptions extends BodyLimits {
   relay: Relay
@@ -47,16 +48,23 @@ function passthrough(
     timeoutMs,
     renderProblem: (document) => protocol.errorBody(document),
     problems: RELAY_PROBLEMS,
-    describes: { answers: ['*/*'], schemes: SDK_SCHEMES.anywhere },
+    describes: {
+      body: nativeBody,
+      mediaTypes: ['*/*'],
+      answers: ['*/*'],
+      schemes: SDK_SCHEMES.anywhere,
+      requestHeaders: { ...(provider.needsKey && KEY_HEADER), ...CACHE_HEADER },
+      error: ERROR_BODIES[protocol.name],
+    },
     async handle({ req, res, principal, log, signal }) {
       const { path, query } = wirePath(req.originalUrl, `/${provider.name}`)
       const operation = provider.protocol.operationOf(path)
       await relay.admitted(req, principal, async (hasEntered) => {
-        const { draft, body } = await incomingBody(req, operation, limits)
+        const { draft, body } = await incomingBody(req, operation, limits, signal)
         const call = {
           ...{ principal, log, signal, provider, protocol, operation, draft, body, query, hasEntered },
           method: req.method,
-          unmetered: isUnmetered(provider.protocol, req.method, path),
+          unmetered: isUnmetered(provider, req.method, path),
           headers: req.headers,
           model: provider.protocol.modelIn(path) ?? draft?.model,
           stream: draft?.stream === true || provider.protocol.streamsBy(path),

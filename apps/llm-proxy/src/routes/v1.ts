@@ -16,6 +16,8 @@ import type { Routing } from '../routing/routing.ts'
 import { v1Destination } from '../relay/v1-destination.ts'
 import type { ChatTranslations } from '../relay/v1-destination.ts'
 import type { LocalCalls } from '../usage/local-calls.ts'
+import { CACHE_HEADER, chatCompletion, completionsRequest, ERROR_BODIES } from './described.ts'
+import { KEY_HEADER, responsesRequest, restRequest } from './described.ts'
 import { answerChat } from './openai-chat.ts'
 import type { HereInput } from './openai-chat.ts'
 import { answerEmbeddings } from './openai-embeddings.ts'
@@ -37,8 +39,8 @@ type Input = RouteInput<unknown, unknown, unknown, UserPrincipal>
 /** OpenAI's API, whoever the provider is: the part of `model` before its first slash says that, and is cut off. */
 export function v1Routes(options: V1Options): Route[] {
   const handle = v1Handler(options)
-  return V1.map(([method, path, summary, answers]) =>
-    route(method, path, {
+  return V1.map(([path, summary, shapes]) =>
+    route('POST', path, {
       auth: user('agents.query'),
       summary,
       bodyType: 'stream',
@@ -47,20 +49,46 @@ export function v1Routes(options: V1Options): Route[] {
       takesTheRest: path === THE_REST,
       renderProblem: llmProxy.openAiError,
       problems: RELAY_PROBLEMS,
-      describes: { answers, schemes: SDK_SCHEMES.anywhere },
+      describes: {
+        ...shapes,
+        schemes: SDK_SCHEMES.anywhere,
+        requestHeaders: { ...KEY_HEADER, ...(path !== THE_REST && CACHE_HEADER) },
+        error: ERROR_BODIES.openai,
+      },
       handle,
     }),
   )
 }
 
 const THE_REST = '/v1/*path'
+const JSON_ONLY = ['application/json']
 const JSON_OR_STREAM = ['application/json', 'text/event-stream']
 const V1 = [
-  ['POST', '/v1/chat/completions', "OpenAI's chat completions, as JSON or as a stream.", JSON_OR_STREAM],
-  ['POST', '/v1/completions', "OpenAI's legacy completions, as JSON or as a stream.", JSON_OR_STREAM],
-  ['POST', '/v1/embeddings', "OpenAI's embeddings.", ['application/json']],
-  ['POST', '/v1/responses', "OpenAI's responses, as JSON or as a stream.", JSON_OR_STREAM],
-  ['POST', THE_REST, "What else of OpenAI's API takes a body that names a model.", ['*/*']],
+  [
+    '/v1/chat/completions',
+    "OpenAI's chat completions, as JSON or as a stream.",
+    { body: llmProxy.chatRequest, output: chatCompletion, answers: JSON_OR_STREAM },
+  ],
+  [
+    '/v1/completions',
+    "OpenAI's legacy completions, as JSON or as a stream.",
+    { body: completionsRequest, answers: JSON_OR_STREAM },
+  ],
+  [
+    '/v1/embeddings',
+    "OpenAI's embeddings.",
+    { body: llmProxy.embeddingsRequest, output: llmProxy.embeddingsResponse, answers: JSON_ONLY },
+  ],
+  [
+    '/v1/responses',
+    "OpenAI's responses, as JSON or as a stream.",
+    { body: responsesRequest, answers: JSON_OR_STREAM },
+  ],
+  [
+    THE_REST,
+    "What else of OpenAI's API takes a body that names a model.",
+    { body: restRequest, answers: ['*/*'] },
+  ],
 ] as const
 
 function v1Handler(options: V1Options) {
@@ -70,14 +98,14 @@ function v1Handler(options: V1Options) {
     const { req, res, principal, log, signal } = input
     const { path, query } = wirePath(req.originalUrl, '/v1')
     const operation = openAiProtocol.operationOf(path)
-    const { draft } = await incomingBody(req, operation === 'other' ? 'chat' : operation, options)
+    const { draft } = await incomingBody(req, operation === 'other' ? 'chat' : operation, options, signal)
     if (draft?.model === undefined) throw noModel()
     const found = resolve(draft.model)
     if (found === 'own') return answerHere(path, draft, options, { ...input, localCalls, hasEntered })
     const call = {
       ...{ principal, log, signal, operation, draft, query, hasEntered, ...found },
       method: req.method,
-      unmetered: isUnmetered(openAiProtocol, req.method, path),
+      unmetered: isUnmetered({ ...found.provider, protocol: openAiProtocol }, req.method, path),
       headers: req.headers,
       protocol: openAiProtocol,
       stream: draft.stream,

@@ -37,6 +37,8 @@ export interface CallOutcome {
   /** Who answered in the end, after fallbacks; undefined when nobody did. */
   provider: string | undefined
   model: string | undefined
+  /** The model that the answer names, which the provider may have chosen in place of the one it was asked: priced before that. */
+  responseModel?: string | undefined
   keyId: string | undefined
   /** `cached`: from our own cache. `failed`: an error of the provider, or none reached. `aborted`: the client went away. */
   result: 'answered' | 'cached' | 'failed' | 'aborted'
@@ -142,9 +144,10 @@ export function createMeter({ limits, budgets, ledger, prices, bufferMax }: Mete
         const model = outcome.model ?? call.model
         const { input, output, cached, estimated } = tokensOf(call, outcome)
         const tokens = { input, cached, output }
-        // The provider may call the model by another name than the price table.
+        // Neither the answer nor the provider asked in the end need call the model as the price table does.
         const cost: Cost | undefined =
-          prices.costOf(provider, model, tokens) ?? prices.costOf(provider, call.model, tokens)
+          prices.costOfAnswer(provider, { asked: model, named: outcome.responseModel }, tokens) ??
+          prices.costOf(provider, call.model, tokens)
         reservation.end(input + output)
         hold.end(input + output, cost)
         ledger.append(

@@ -28,6 +28,17 @@ export interface PricedTokens {
 export interface Prices {
   /** To the millionth, half of one rounded up; undefined when the model has no price. */
   costOf(provider: string, model: string, tokens: PricedTokens): Cost | undefined
+  /**
+   * The same of an answer: by the model that it names, where that has a price, else by the one that was asked for. Of a version of
+   * that one, `gpt-5-mini-2025-08-07` of `gpt-5-mini`, the asked one's own price is no less its own than that of a shorter `gpt-5*`.
+   */
+  costOfAnswer(provider: string, model: AnsweredModel, tokens: PricedTokens): Cost | undefined
+}
+
+export interface AnsweredModel {
+  asked: string
+  /** As the answer says; undefined when it does not. */
+  named: string | undefined
 }
 
 interface Rates {
@@ -61,22 +72,36 @@ export function createPrices(prices: readonly Price[]): Prices {
   }
   beginnings.sort((one, other) => other.start.length - one.start.length)
 
+  const beginningOf = (provider: string, model: string) =>
+    beginnings.find((entry) => entry.provider === provider && model.startsWith(entry.start))
+
   const find = (provider: string, model: string) =>
-    exact.get(nameOf(provider, model)) ??
-    beginnings.find((entry) => entry.provider === provider && model.startsWith(entry.start))?.rates
+    exact.get(nameOf(provider, model)) ?? beginningOf(provider, model)?.rates
+
+  function findNamed(provider: string, named: string, asked: string): Rates | undefined {
+    const own = exact.get(nameOf(provider, named))
+    if (own) return own
+    const beginning = beginningOf(provider, named)
+    const alias = asked.replace(/-latest$/, '')
+    const isCloser = named.startsWith(alias) && alias.length >= (beginning?.start.length ?? 0)
+    return (isCloser ? exact.get(nameOf(provider, asked)) : undefined) ?? beginning?.rates
+  }
 
   return {
-    costOf(provider, model, { input, cached, output }) {
-      const rates = find(provider, model)
-      if (!rates) return undefined
-      const fromCache = Math.min(cached, input)
-      const exactly =
-        BigInt(input - fromCache) * rates.input +
-        BigInt(fromCache) * rates.cached +
-        BigInt(output) * rates.output
-      return { micros: (exactly + MILLION / 2n) / MILLION, currency: rates.currency }
+    costOf: (provider, model, tokens) => costAt(find(provider, model), tokens),
+    costOfAnswer(provider, { asked, named }, tokens) {
+      const rates = named === undefined ? undefined : findNamed(provider, named, asked)
+      return costAt(rates ?? find(provider, asked), tokens)
     },
   }
+}
+
+function costAt(rates: Rates | undefined, { input, cached, output }: PricedTokens): Cost | undefined {
+  if (!rates) return undefined
+  const fromCache = Math.min(cached, input)
+  const exactly =
+    BigInt(input - fromCache) * rates.input + BigInt(fromCache) * rates.cached + BigInt(output) * rates.output
+  return { micros: (exactly + MILLION / 2n) / MILLION, currency: rates.currency }
 }
 
 function nameOf(provider: string, model: string): string {

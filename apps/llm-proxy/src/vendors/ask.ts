@@ -9,6 +9,7 @@ import type { Target } from '../routing/routing.ts'
 import { v1Destination } from '../relay/v1-destination.ts'
 import type { ChatTranslations } from '../relay/v1-destination.ts'
 import { CapturedAnswer } from './captured-answer.ts'
+import { chatDestination } from './chat-dialect.ts'
 import { refusalOf } from './refusal.ts'
 
 /** Asks vendors' models in OpenAI's protocol, as the user whose request is being served: with that user's key, limits and usage. */
@@ -62,7 +63,10 @@ export function createVendors(relay: Relay, translations: ChatTranslations): Ven
         answeredBy({ provider: { name }, model = '' }: Pick<Target, 'provider' | 'model'>) {
           answer.answeredBy = { provider: name, model: `${name}/${model}` }
         },
-        destination: v1Destination(path, draft, translations),
+        destination:
+          path === '/chat/completions'
+            ? chatDestination(draft, translations)
+            : v1Destination(path, draft, translations),
       }
       relay.relay(call, answer).catch((error: unknown) => {
         answer.fail(error)

@@ -33,9 +33,9 @@ export async function* chatWith(
       role: role === 'developer' ? 'system' : role,
       content,
     })),
-    // OpenAI's later models refuse the older name, and others do not know the newer one.
-    [provider.name === 'openai' ? 'max_completion_tokens' : 'max_tokens']: maxTokens,
-    ...(stream && { stream, ...(provider.includeUsage && { stream_options: { include_usage: true } }) }),
+    // In OpenAI's words; each provider that is asked gets it in its own.
+    max_completion_tokens: maxTokens,
+    ...(stream && { stream, stream_options: { include_usage: true } }),
   }
   const answer = await options.vendors.ask('/chat/completions', target, body, signal)
   const name = answer.answeredBy?.provider ?? provider.name

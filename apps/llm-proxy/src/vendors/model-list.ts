@@ -13,6 +13,8 @@ import type { Loop } from '../relay/loop.ts'
 import { upstreamUrl } from '../relay/upstream-url.ts'
 import { isOnV1 } from '../relay/v1-destination.ts'
 import type { ChatTranslations } from '../relay/v1-destination.ts'
+import { shareWork } from './shared-work.ts'
+import type { SharedWork } from './shared-work.ts'
 
 /** A model as OpenAI lists it; `created` in seconds since the epoch. */
 export interface ListedModel {
@@ -37,38 +39,49 @@ export interface ModelListOptions {
 
 /** The models that providers list for a user's own keys, of those that can be asked on `/v1/*`. */
 export interface ModelList {
-  /** Ids begin with the provider's name. A provider that fails, or takes too long, is left out and logged. */
-  of(principal: UserPrincipal, log: Logger): Promise<ListedModel[]>
+  /**
+   * Ids begin with the provider's name. A provider that fails, or takes too long, is left out and logged.
+   * @throws the reason of `signal`, and asks no provider any more that nobody else waits for
+   */
+  of(principal: UserPrincipal, log: Logger, signal: AbortSignal): Promise<ListedModel[]>
 }
 
 export function createModelList({ catalog, keys, translations, ...options }: ModelListOptions): ModelList {
-  // The promise itself: those who ask at the same time ask the provider once.
-  const cache = new LRUCache<string, Promise<ListedModel[]>>({
+  // The work itself: those who ask at the same time ask the provider once.
+  const cache = new LRUCache<string, SharedWork<ListedModel[]>>({
     max: options.cacheEntries,
     ttl: Math.max(1, options.cacheSeconds * 1000),
   })
 
-  const listed = async (provider: ProviderDefinition, principal: UserPrincipal): Promise<ListedModel[]> => {
+  const listed = async (
+    provider: ProviderDefinition,
+    principal: UserPrincipal,
+    signal: AbortSignal,
+  ): Promise<ListedModel[]> => {
     const key = provider.needsKey ? await keys.open(principal, provider.name) : undefined
-    if (options.cacheSeconds === 0) return ask(provider, key, options)
+    signal.throwIfAborted()
+    if (options.cacheSeconds === 0) return ask(provider, key, options, signal)
     const name = JSON.stringify([principal.userId, provider.name, key?.id, key?.version])
     const known = cache.get(name)
-    if (known) return known
-    const asked = ask(provider, key, options)
+    if (known) return known.wait(signal)
+    const asked = shareWork(
+      (abandoned) => ask(provider, key, options, abandoned),
+      () => cache.delete(name),
+    )
     cache.set(name, asked)
-    asked.catch(() => cache.delete(name))
-    return asked
+    return asked.wait(signal)
   }
 
   return {
-    async of(principal, log) {
+    async of(principal, log, signal) {
       const withKeys = new Set(await keys.providersOf(principal))
       const asked = catalog
         .all()
         .filter((one) => isOnV1(one, translations) && (!one.needsKey || withKeys.has(one.name)))
       const lists = await Promise.all(
         asked.map((provider) =>
-          listed(provider, principal).catch((error: unknown) => {
+          listed(provider, principal, signal).catch((error: unknown) => {
+            signal.throwIfAborted()
             log.warn({ err: error, provider: provider.name }, 'a provider did not list its models')
             return []
           }),
@@ -86,6 +99,7 @@ async function ask(
   provider: ProviderDefinition,
   key: OpenKey | undefined,
   { upstream, loop, timeoutMs, maxBytes }: Omit<ModelListOptions, 'catalog' | 'keys' | 'translations'>,
+  signal: AbortSignal,
 ): Promise<ListedModel[]> {
   const { name, openAiPath } = provider
   const place =
@@ -101,7 +115,7 @@ async function ask(
     },
     allowPrivate: provider.allowPrivate && key?.baseUrl === undefined,
     timeoutMs,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
   })
   try {
     if (status !== 200) {
