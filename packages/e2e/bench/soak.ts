@@ -8,7 +8,7 @@ import { slopeOf } from './slope.ts'
 import type { Target } from './load.ts'
 
 // npm run soak: llm-proxy for ten minutes (--minutes 10) under callers of whom three in ten go away: before the head, before the
-// first chunk, midway; streaming or not. It fails when memory grows, or when a socket or a request at the provider is left.
+// first chunk, midway; streaming or not; in the vendors' own protocols, in one translated to the other, and on /llm. It fails when memory grows, or when a socket or a request at the provider is left.
 
 const { values } = parseArgs({
   options: { minutes: { type: 'string', default: '10' }, callers: { type: 'string', default: '40' } },
@@ -36,8 +36,17 @@ const child = fork(new URL('servers/llm-proxy.ts', import.meta.url), ['llm-proxy
 const [target] = (await once(child, 'message')) as [Target]
 const pid = child.pid ?? 0
 
-/** Each by itself, and all of them again and again. `aborts`: what a client that goes away waits for before it does. */
-const WAYS: readonly { model: string; stream: boolean; aborts: 'head' | 'chunk' | 'at once' }[] = [
+interface Way {
+  /** OpenAI's chat completions unless said. */
+  path?: string
+  model: string
+  stream: boolean
+  /** What a client that goes away waits for before it does. */
+  aborts: 'head' | 'chunk' | 'at once'
+}
+
+/** Each by itself, and all of them again and again. */
+const WAYS: readonly Way[] = [
   { model: 'chunks-30+every-5', stream: true, aborts: 'chunk' },
   { model: 'chunks-30+every-5', stream: true, aborts: 'head' },
   { model: 'slow-head-100', stream: true, aborts: 'at once' },
@@ -46,6 +55,10 @@ const WAYS: readonly { model: string; stream: boolean; aborts: 'head' | 'chunk' 
   { model: 'chunks-20', stream: false, aborts: 'head' },
   { model: 'err-429', stream: false, aborts: 'head' },
   { model: 'reset-5', stream: true, aborts: 'chunk' },
+  { path: '/anthropic/v1/messages', model: 'chunks-30+every-5', stream: true, aborts: 'chunk' },
+  { path: '/v1/chat/completions', model: 'anthropic/chunks-30+every-5', stream: true, aborts: 'chunk' },
+  { path: '/llm', model: 'openai/chunks-30+every-5', stream: true, aborts: 'chunk' },
+  { path: '/llm', model: 'anthropic/slow-head-100', stream: false, aborts: 'at once' },
 ]
 
 const counts = { whole: 0, givenUp: 0, broken: 0 }
@@ -76,13 +89,13 @@ async function callUntil(end: number, caller: number): Promise<void> {
   }
 }
 
-async function call(way: (typeof WAYS)[number], goesAway: boolean): Promise<void> {
-  const { model, stream, aborts } = way
-  const body = JSON.stringify({ model, stream, messages: [{ role: 'user', content: 'a b c d e f g h' }] })
+async function call({ path = target.path, model, stream, aborts }: Way, goesAway: boolean): Promise<void> {
+  const messages = [{ role: 'user', content: 'a b c d e f g h' }]
+  const body = JSON.stringify({ model, stream, messages, max_tokens: 1_000 })
   const { promise, resolve } = Promise.withResolvers<'whole' | 'givenUp' | 'broken'>()
   const asked = request(
     {
-      ...{ host: '127.0.0.1', port: target.port, path: target.path, method: 'POST', agent: false },
+      ...{ host: '127.0.0.1', port: target.port, path, method: 'POST', agent: false },
       headers: {
         ...target.headers,
         'Content-Type': 'application/json',

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { authService, dataStore, llmProxy } from '@waybill/contracts'
-import type { Endpoint } from '@waybill/contracts'
+import { authService, dataStore } from '@waybill/contracts'
 import { describe, expect, inject, it } from 'vitest'
-import { fill, parseHttpFile } from '../src/http-file.ts'
-import type { HttpExample } from '../src/http-file.ts'
+import { missingEndpoints, readHttpFile, runExamples } from '../src/run-http-file.ts'
+
+// llm-proxy.http, which asks vendors, is in llm-docs.test.ts.
 
 const { services, accounts, serviceSecrets } = inject('platform')
 const admin = accounts.find(({ role }) => role === 'admin')!
@@ -36,60 +35,16 @@ const FILES = [
       ['collection', fresh],
     ],
   },
-  {
-    file: 'llm-proxy.http',
-    contract: llmProxy,
-    variables: [
-      ['username', user.username],
-      ['password', user.password],
-    ],
-  },
-] satisfies { file: string; contract: object; variables: (readonly [string, string])[] }[]
-
-async function run(examples: readonly HttpExample[], values: Map<string, string>): Promise<void> {
-  for (const { name, title, method, url, headers, body, expect: statuses } of examples) {
-    // Editors encode Basic credentials that are written with a colon.
-    const filled = Object.entries(headers).map(([header, value]) => {
-      const text = fill(value, values)
-      const basic = /^Basic ([^:]+:.+)$/.exec(text)?.[1]
-      return [header, basic === undefined ? text : `Basic ${Buffer.from(basic).toString('base64')}`]
-    })
-    const response = await fetch(fill(url, values), {
-      method,
-      headers: Object.fromEntries(filled),
-      ...(body !== undefined && { body: fill(body, values) }),
-      redirect: 'error',
-    })
-    const answer = await response.text()
-    expect(statuses, `${title} (${method} ${url}): ${answer.slice(0, 300)}`).toContain(response.status)
-    if (name === undefined) continue
-    for (const [field, value] of Object.entries(JSON.parse(answer) as Record<string, unknown>)) {
-      values.set(`${name}.response.body.${field}`, String(value))
-    }
-  }
-}
-
-function isEndpoint(value: unknown): value is Endpoint {
-  return typeof value === 'object' && value !== null && 'method' in value && 'service' in value
-}
+] satisfies { file: string; contract: Record<string, unknown>; variables: (readonly [string, string])[] }[]
 
 describe.each(FILES)('docs/http/$file', ({ file, contract, variables: ours }) => {
-  const text = readFileSync(new URL(`../../../docs/http/${file}`, import.meta.url), 'utf8')
-  const { variables, examples } = parseHttpFile(text)
+  const { variables, examples } = readHttpFile(file)
 
   it('runs from top to bottom', async () => {
-    await run(examples, new Map([...variables, ...common, ...ours]))
+    await runExamples(examples, new Map([...variables, ...common, ...ours]))
   })
 
   it('has every endpoint of the service', () => {
-    const shown = examples.map(
-      ({ method, url }) => `${method} ${url.replace(/^\{\{\w+\}\}/, '').replace(/\?.*$/, '')}`,
-    )
-    const pattern = ({ method, path }: Endpoint): RegExp =>
-      new RegExp(`^${method} ${path.replaceAll(/:\w+/g, '[^/]+').replaceAll(/\*\w+/g, '.+')}$`)
-    const missing = Object.values<unknown>(contract)
-      .filter(isEndpoint)
-      .filter((endpoint) => !shown.some((line) => pattern(endpoint).test(line)))
-    expect(missing.map(({ method, path }) => `${method} ${path}`)).toEqual([])
+    expect(missingEndpoints(contract, examples)).toEqual([])
   })
 })

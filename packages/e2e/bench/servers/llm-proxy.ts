@@ -14,8 +14,9 @@ import type { z } from 'zod'
 import { cpuOfProcess, listen, reportTo } from '../serve-variant.ts'
 
 // node servers/llm-proxy.ts <variant>: what stands between a client and the provider that the benchmark plays. `llm-proxy` with
-// everything on: token, key decryption, limits, usage in Postgres, log, spans; Portkey's gateway as it comes; and a forwarder of
-// node alone, which does nothing but pass bytes.
+// everything on: token, key decryption, limits, usage in Postgres, log, spans; Portkey's gateway as it comes; a forwarder of node
+// alone, which does nothing but pass bytes; and the same `traced`, with what standard tracing puts on it: a span of the server and
+// one of the client.
 
 const variant = process.argv[2] ?? ''
 const setting = (name: string): string => {
@@ -29,10 +30,11 @@ const KEY = 'sk-bench-0123456789abcdef'
 
 if (variant === 'llm-proxy') await serveLlmProxy()
 else if (variant === 'Portkey') await servePortkey()
+else if (variant === 'traced forwarder') await serveTracedForwarder()
 else await serveForwarder()
 
 async function serveLlmProxy(): Promise<void> {
-  // Here alone: it patches node's http, which the others have no use for.
+  // Not for all: it patches node's http, which others have no use for.
   await import('@waybill/telemetry/register')
   const source = (file: string): string =>
     new URL(`../../../../apps/llm-proxy/src/${file}`, import.meta.url).href
@@ -49,7 +51,7 @@ async function serveLlmProxy(): Promise<void> {
       DATABASE_URL: setting('BENCH_DATABASE_URL'),
       DATABASE_MIGRATION_URL: setting('BENCH_MIGRATION_URL'),
       PROVIDER_KEY_ENCRYPTION_KEYS: `v1:${hash('sha256', 'a benchmark', 'base64')}`,
-      PROVIDER_URLS: `openai=${upstream}`,
+      PROVIDER_URLS: `openai=${upstream},anthropic=${upstream}`,
       LLM_REQUESTS_PER_MINUTE: unlimited,
       LLM_TOKENS_PER_MINUTE: unlimited,
       LLM_CONCURRENT_REQUESTS: 'free=1000,standard=1000,premium=1000',
@@ -60,12 +62,14 @@ async function serveLlmProxy(): Promise<void> {
   const { port, url } = await service.listen({ port: 0 })
   const token = await issuer.userToken('bench', { actors: ['gateway'], lifetimeSeconds: 3600 })
   const headers = { Authorization: `Bearer ${token}` }
-  const added = await fetch(`${url}/keys`, {
-    method: 'POST',
-    headers: { ...headers, 'Content-Type': 'application/json' },
-    body: JSON.stringify({ provider: 'openai', key: KEY, name: `bench-${String(process.pid)}` }),
-  })
-  if (added.status !== 201) throw new Error(`the key was not added: ${await added.text()}`)
+  for (const provider of ['openai', 'anthropic']) {
+    const added = await fetch(`${url}/keys`, {
+      method: 'POST',
+      headers: { ...headers, 'Content-Type': 'application/json' },
+      body: JSON.stringify({ provider, key: KEY, name: `bench-${String(process.pid)}` }),
+    })
+    if (added.status !== 201) throw new Error(`the key was not added: ${await added.text()}`)
+  }
   reportTo({ port, path: '/openai/v1/chat/completions', headers, body })
   process.once('SIGTERM', () => {
     void service.close().then(() => process.exit(0))
@@ -102,6 +106,11 @@ async function accepting(port: number): Promise<void> {
     if (isThere) return
     await setTimeout(50)
   }
+}
+
+async function serveTracedForwarder(): Promise<void> {
+  await import('@waybill/telemetry/register')
+  await serveForwarder()
 }
 
 async function serveForwarder(): Promise<void> {
