@@ -18,11 +18,15 @@ beforeAll(async () => {
   const breaker = { failures: 2, cool_down_ms: 60_000 }
   writeFileSync(file, JSON.stringify({ routes: [{ match: { model: 'breaks' }, breaker }] }))
   const environment = { RESPONSE_CACHE: 'on', PROVIDERS_FILE: file }
-  setting = await startKeyedSetting({ openai: upstream.url, anthropic: upstream.url }, environment)
+  setting = await startKeyedSetting(
+    { openai: upstream.url, anthropic: upstream.url, mistral: upstream.url },
+    environment,
+  )
   for (const as of ['alice', 'bob']) {
     await setting.addKey({ provider: 'openai', key: `sk-key-of-${as}-0123456789abcdef`, as })
   }
-  await setting.addKey({ provider: 'anthropic', key: 'sk-key-of-alice-0123456789abcdef' })
+  for (const provider of ['anthropic', 'mistral'])
+    await setting.addKey({ provider, key: 'sk-key-of-alice-0123456789abcdef' })
 })
 afterAll(async () => {
   await setting.close()
@@ -137,6 +141,15 @@ describe('the cache of answers, switched on', () => {
     expect(await ask(asking('g'))).toEqual(['miss', 200, '{"id":'])
     numbered()
     expect(await ask(asking('g'))).toEqual(['miss', 200, '{ "id":"2" }'])
+    // Put in Mistral's words, and read for /llm.
+    const chat = asking('g', { model: 'mistral/m' })
+    upstream.script = json('<html>busy')
+    expect((await setting.send('/llm', chat)).status).toBe(502)
+    const message = { role: 'assistant', content: 'Hi' }
+    upstream.script = json(
+      JSON.stringify({ id: 'x', model: 'm', choices: [{ index: 0, message, finish_reason: 'stop' }] }),
+    )
+    expect((await setting.send('/llm', chat)).status).toBe(200)
   })
 
   it('heeds Cache-Control: no-store is not kept, no-cache is not read', async () => {

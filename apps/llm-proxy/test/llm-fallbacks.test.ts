@@ -165,6 +165,11 @@ describe('the member that a provider of PROVIDERS_FILE is told the most tokens b
   it.each([
     ['https://example.openai.azure.com/openai', 'max_completion_tokens'],
     ['https://example.openai.azure.us/openai', 'max_completion_tokens'],
+    ['https://example.cognitiveservices.azure.com/openai', 'max_completion_tokens'],
+    ['https://example.cognitiveservices.azure.us/openai', 'max_completion_tokens'],
+    ['https://example.services.ai.azure.com/openai', 'max_completion_tokens'],
+    ['https://example.search.azure.com', 'max_tokens'],
+    ['https://example.services.ai.azure.com.example', 'max_tokens'],
     ['https://eu.api.openai.com', 'max_completion_tokens'],
     ['https://api.openai.com.example', 'max_tokens'],
     ['https://notapi.openai.com', 'max_tokens'],

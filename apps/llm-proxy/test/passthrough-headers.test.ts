@@ -119,6 +119,8 @@ describe('an answer', () => {
       'cf-ray': '1',
       'alt-svc': 'h3',
       'x-custom': '1',
+      'ratelimit-policy': '"provider";q=1;w=9',
+      ratelimit: '"provider";r=1;t=9',
       'access-control-allow-origin': '*',
       connection: 'keep-alive, retry-after',
       'retry-after': '5',

@@ -10,6 +10,7 @@ import type { RelaySetting } from './relay-setting.ts'
 const ROUTES = [
   { match: { provider: 'gemini', model: 'old' }, fallbacks: [{ provider: 'gemini', model: 'new' }] },
   { match: { provider: 'openai', model: 'old' }, fallbacks: [{ provider: 'openai', model: 'new' }] },
+  { name: 'quick', targets: [{ provider: 'openai', model: 'gpt' }] },
 ]
 
 let folder: string
@@ -31,7 +32,8 @@ const AZURE = '/openai/deployments'
 /** What the provider got of a request, as path and body. */
 async function sent(path: string, body: string): Promise<[path: string, body: string][]> {
   const before = setting.upstream.seen.length
-  setting.upstream.script = (res, { url }) => json('{}', { status: url.includes('old') ? 503 : 200 })(res)
+  setting.upstream.script = (res, { url }) =>
+    json('{}', { status: /\/(?:models|deployments)\/old\b/.test(url) ? 503 : 200 })(res)
   expect((await setting.send(path, body)).status).toBe(200)
   return setting.upstream.seen.slice(before).map((seen) => [seen.url, seen.body.toString()])
 }
@@ -64,8 +66,9 @@ describe('where the path names the model, the body’s', () => {
       `${AZURE}/new/chat/completions`,
       'very-old',
     ],
+    ['a name that stands before it', '/old/deployments/old/chat', 'x', '/old/deployments/new/chat', 'x'],
   ])('takes the model of a fallback in its own form: %s', async (_, path, model, other, expected) => {
-    const provider = path.startsWith(AZURE) ? '/openai' : '/gemini'
+    const provider = path.includes('/deployments/') ? '/openai' : '/gemini'
     const body = (name: string) => `{"a":1.0, "model" : "${name}"}`
     expect(await sent(provider + path, body(model))).toEqual([
       [path, body(model)],
@@ -90,5 +93,12 @@ describe('where the body alone names the model', () => {
       '/deployments/x/embeddings',
     ])
       expect(await sent(`/v1${path}`, '{"model":"openai/gpt"}')).toEqual([[`/v1${path}`, '{"model":"gpt"}']])
+  })
+
+  it('on /v1 the provider gets its own name in place of a route’s, whatever the path', async () => {
+    for (const path of ['/chat/completions', '/deployments/gpt/chat/completions'])
+      expect(await sent(`/v1${path}`, '{"model":"quick"}')).toEqual([[`/v1${path}`, '{"model":"gpt"}']])
+    const [[, body] = []] = await sent('/v1/deployments/other/embeddings', '{"model":"quick"}')
+    expect(body).toBe('{"model":"gpt"}')
   })
 })

@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startRelaySetting } from './relay-setting.ts'
 import type { RelaySetting } from './relay-setting.ts'
@@ -43,5 +43,40 @@ describe('an answer that has no body is not decoded, whatever encoding its head 
     setting.upstream.script = (res) => void res.writeHead(200, { 'Content-Length': '12' }).end()
     const told = await setting.send(FILE, undefined, { method: 'HEAD' })
     expect(told.headers.get('content-length')).toBe('12')
+  })
+})
+
+describe.each([
+  ['gzip', gzipSync],
+  ['deflate', deflateSync],
+  ['br', brotliCompressSync],
+  ['zstd', zstdCompressSync],
+  ['gzip, gzip', (text: string) => gzipSync(gzipSync(text))],
+])('a body that says it is %s and does not say how long', (encoding, encode) => {
+  const headers = { ...ENCODED, 'Content-Encoding': encoding }
+  /** Some bytes and the end of the body, or the end of the connection before the body's. */
+  const answer = async (bytes: Buffer, end: 'end' | 'destroy') => {
+    setting.upstream.script = async (res) => {
+      res.writeHead(200, headers).flushHeaders()
+      await new Promise<void>((resolve) => res.write(bytes, () => resolve()))
+      res[end]()
+    }
+    const { status } = await setting.send(FILE)
+    return [status, (await setting.metered.at(-1)!.ended).result]
+  }
+
+  it('and ends without a byte is empty', async () => {
+    setting.upstream.script = (res) => {
+      res.writeHead(200, headers).flushHeaders()
+      res.end()
+    }
+    const told = await setting.send(FILE)
+    expect([told.status, await told.text()]).toEqual([200, ''])
+    expect((await setting.metered.at(-1)!.ended).result).toBe('answered')
+  })
+
+  it('and is cut has failed, by its connection before its first byte or by its end after it', async () => {
+    expect(await answer(Buffer.alloc(0), 'destroy')).toEqual([502, 'failed'])
+    expect(await answer(encode('{"id":"f-1"}').subarray(0, 1), 'end')).toEqual([502, 'failed'])
   })
 })

@@ -72,6 +72,22 @@ describe('what a call costs', () => {
     ])('%s: asked %s, named %s', (_, asked, named, micros) => {
       expect(costOf(asked, named)).toBe(micros)
     })
+
+    test('unless it is only one of all others (`*`), and the one asked for has a price of its own', () => {
+      const others = createPrices([price('*', 1_000, 0), price('my-deployment', 2, 0)])
+      const micros = (asked: string) =>
+        others.costOfAnswer('openai', { asked, named: 'gpt-4o' }, tokens(1_000_000))?.micros
+      expect(micros('my-deployment')).toBe(2_000_000n)
+      expect(micros('another')).toBe(1_000_000_000n)
+    })
+
+    test('unless it is in another currency, which the budget does not count', () => {
+      const mixed = createPrices([price('cheap', 1, 0), price('dear', 9, 0, { currency: 'EUR' })])
+      const cost = (asked: string) =>
+        mixed.costOfAnswer('openai', { asked, named: 'dear' }, tokens(1_000_000))
+      expect(cost('cheap')).toEqual({ micros: 1_000_000n, currency: 'USD' })
+      expect(cost('unpriced')).toEqual({ micros: 9_000_000n, currency: 'EUR' })
+    })
   })
 
   test('a million sums of a tenth of a millionth are exact', () => {

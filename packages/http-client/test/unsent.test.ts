@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { HttpClient } from '../src/index.ts'
+import { wireErrorOf } from '../src/wire-error.ts'
 import { client, recorder, thrown } from './stand.ts'
 
 let http: HttpClient
@@ -73,4 +74,10 @@ test('a connection that is switched to another protocol (101) is one that broke,
   const error = await failureAt(`http://${origin}`)
   expect(error).toMatchObject({ code: 'upstream_failed', status: 502, sent: true })
   expect(await closed.promise).toBe(true)
+})
+
+test('a time-out of the system has sent nothing before there was a connection, and perhaps all of it after', () => {
+  const timedOut = Object.assign(new Error('connect ETIMEDOUT'), { code: 'ETIMEDOUT' })
+  expect(wireErrorOf(timedOut, { isConnected: false })).toMatchObject({ reason: 'unconnected', sent: false })
+  expect(wireErrorOf(timedOut, { isConnected: true })).toMatchObject({ reason: 'timeout', sent: true })
 })

@@ -101,8 +101,9 @@ export function defineProvider(declared: z.output<typeof providerDeclaration>): 
   }
 }
 
+const SERVES_OPENAI = /(^|\.)(api\.openai\.com|(openai|cognitiveservices|services\.ai)\.azure\.(com|us))$/
+
 /** Azure serves OpenAI's models, which have the newer one; of all others the older one is the safer guess. */
 function usualParameter(baseUrl: string): MaxTokensParameter {
-  const isOpenAi = /(^|\.)(api\.openai\.com|openai\.azure\.(com|us))$/.test(new URL(baseUrl).hostname)
-  return isOpenAi ? 'max_completion_tokens' : 'max_tokens'
+  return SERVES_OPENAI.test(new URL(baseUrl).hostname) ? 'max_completion_tokens' : 'max_tokens'
 }

@@ -151,8 +151,9 @@ async function whole(
     res.setHeader('Content-Type', 'application/json')
     res.setHeader('Content-Length', told.length)
     res.end(told)
-    const observed = (status < 400 ? observe(answer, provider) : undefined) ?? UNKNOWN
-    if (status === 200 && !observed.failed) keep?.(cacheable(res, told))
+    const read = status < 400 ? observe(answer, provider) : undefined
+    const observed = read ?? UNKNOWN
+    if (status === 200 && read && !read.failed) keep?.(cacheable(res, told))
     return {
       problem: undefined,
       observed,

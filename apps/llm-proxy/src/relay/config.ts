@@ -7,9 +7,9 @@ export const relayEnv = {
     .int({ min: 10, max: 600_000, default: 5_000 })
     .describe('How long a connection to a provider may take to be made, in milliseconds'),
   UPSTREAM_FIRST_BYTE_TIMEOUT_MS: env
-    .int({ min: 10, max: 3_600_000, default: 600_000 })
+    .int({ min: 10, max: 3_600_000, default: 590_000 })
     .describe(
-      'How long a provider may take until its answer begins, in milliseconds: models think long, and the SDKs of vendors wait ten minutes',
+      'How long a provider may take until its answer begins, in milliseconds: models think long; a little less than the ten minutes that the SDKs of vendors wait',
     ),
   UPSTREAM_IDLE_TIMEOUT_MS: env
     .int({ min: 10, max: 3_600_000, default: 300_000 })

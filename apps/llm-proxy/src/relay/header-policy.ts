@@ -60,7 +60,7 @@ const RESPONSE = new Set([
 const RESPONSE_PREFIXES = [
   'x-ratelimit-',
   'anthropic-ratelimit-',
-  // Mistral's names; `RateLimit` itself is the gateway's own.
+  // Mistral's names.
   'ratelimit-',
   'ratelimitbysize-',
   'x-ratelimitbysize-',
@@ -119,6 +119,8 @@ export function responseHeaders(
     if (typeof value !== 'string' || nominated?.has(name)) continue
     if (name === 'x-request-id') kept['x-provider-request-id'] = value
     else if (isChanged && (name === 'content-length' || name === 'content-range')) continue
+    else if (name === 'ratelimit-policy')
+      continue // the gateway's own, like `RateLimit`
     else if (RESPONSE.has(name) || RESPONSE_PREFIXES.some((prefix) => name.startsWith(prefix)))
       kept[name] = value
   }

@@ -91,8 +91,13 @@ function modelOfBody(
  * @throws Problem bad_request when the path spells it otherwise than it is read
  */
 function withModel(path: string, model: string, { provider, model: asked }: RelayCall): string {
-  const named = provider.protocol.modelIn(path)
+  const { protocol } = provider
+  const named = protocol.modelIn(path)
   if (named === undefined || asked === undefined) return path
-  if (!path.includes(named)) throw new Problem('bad_request', 'The path encodes the name of its model.')
-  return path.replace(named, encodeURIComponent(model))
+  // The name may stand elsewhere in the path too: `/openai/deployments/openai/...`.
+  for (let at = path.indexOf(named); at !== -1; at = path.indexOf(named, at + 1)) {
+    const other = path.slice(0, at) + encodeURIComponent(model) + path.slice(at + named.length)
+    if (protocol.modelIn(other) === model) return other
+  }
+  throw new Problem('bad_request', 'In this path no other model can take the place of the one it names.')
 }

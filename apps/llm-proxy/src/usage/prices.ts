@@ -83,15 +83,19 @@ export function createPrices(prices: readonly Price[]): Prices {
     if (own) return own
     const beginning = beginningOf(provider, named)
     const alias = asked.replace(/-latest$/, '')
-    const isCloser = named.startsWith(alias) && alias.length >= (beginning?.start.length ?? 0)
+    // What all others cost (`*`) is not said of the one asked for: vendors name it by its version, Azure by what is deployed.
+    const isCloser = !beginning?.start || (named.startsWith(alias) && alias.length >= beginning.start.length)
     return (isCloser ? exact.get(nameOf(provider, asked)) : undefined) ?? beginning?.rates
   }
 
   return {
     costOf: (provider, model, tokens) => costAt(find(provider, model), tokens),
     costOfAnswer(provider, { asked, named }, tokens) {
+      const own = find(provider, asked)
       const rates = named === undefined ? undefined : findNamed(provider, named, asked)
-      return costAt(rates ?? find(provider, asked), tokens)
+      // A budget counts in the currency in which the call was let in.
+      const counts = rates && (!own || own.currency === rates.currency)
+      return costAt(counts ? rates : own, tokens)
     },
   }
 }
