@@ -30,6 +30,8 @@ export async function openLoad(target: Target, connections: number, awake: boole
   const sockets = await Promise.all(Array.from({ length: connections }, () => open(target)))
   return {
     async run(requests) {
+      // While the others had their turn, a server may have closed what stood idle.
+      for (const [at, socket] of sockets.entries()) if (socket.destroyed) sockets[at] = await open(target)
       let left = requests
       const stopSpinning = awake ? spin() : () => undefined
       const began = performance.now()

@@ -27,7 +27,8 @@ export function cpuOfProcess(pid: number): number {
 
 /** Listens on a free port of loopback. */
 export async function listen(handler: RequestListener): Promise<number> {
-  const server = createServer(handler)
+  // It keeps the client's connections while others have their turn.
+  const server = createServer({ keepAliveTimeout: 600_000 }, handler)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return (server.address() as AddressInfo).port // it listens on a port, not on a pipe
 }

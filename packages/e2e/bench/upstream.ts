@@ -32,7 +32,8 @@ const DONE = Buffer.from('data: [DONE]\n\n')
 
 /** A provider that costs as little as can be: what it takes, it takes from the one who is measured. */
 export async function startUpstream(): Promise<{ url: string; close(): Promise<void> }> {
-  const server = createServer((req, res) => {
+  // Who is measured keeps its connections while others have their turn.
+  const server = createServer({ keepAliveTimeout: 600_000 }, (req, res) => {
     void text(req).then((body) => {
       if (!body.includes('"stream":true')) {
         res.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(WHOLE) })

@@ -1,0 +1,3 @@
+import { isolationOperations } from './fixtures/isolation-operations.ts'
+
+isolationOperations('supabase')
