@@ -7,8 +7,6 @@ export default defineConfig({
     // Generous, because a busy machine starts a database slowly; no test waits for time to pass.
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Unless said it is one less than there are cores: of two, one would have nothing to do while the longest suite runs.
-    maxWorkers: '100%',
     env: { LOG_LEVEL: 'silent' },
     restoreMocks: true,
   },

@@ -155,19 +155,25 @@ describe('wrong passwords', () => {
     'of %s, twenty at once: each that is heard counts, and after them the name is locked',
     async (_, name) => {
       const tried = await name()
-      expect(await atOnce(20, () => setting.logIn(tried, 'wrong'))).toEqual([...times(20, 401)])
-      expect(await failuresOf()).toEqual([20, 20])
+      const statuses = await atOnce(20, () => setting.logIn(tried, 'wrong'))
+      // As a rule all are let in before the first is heard; on a busy machine the last ones find the lock.
+      const heard = statuses.filter((status) => status === 401).length
+      expect(statuses).toEqual([...times(heard, 401), ...times(20 - heard, 429)])
+      expect(heard).toBeGreaterThanOrEqual(5)
+      expect(await failuresOf()).toEqual([heard, heard])
       const { headers } = await setting.logIn(tried).expect(429)
-      expect(Number(headers['retry-after'])).toBeGreaterThan(800)
+      expect(Number(headers['retry-after'])).toBeGreaterThan(0.8 * Math.min(900, 2 ** (heard - 5)))
     },
   )
 
   it('at the same time are heard no more than LOGIN_LIMIT_PER_MINUTE allows, however many they are', async () => {
     const { username } = await setting.newUser()
-    const http = supertest((await setting.another({ LOGIN_LIMIT_PER_MINUTE: '8' })).app)
-    const guess = () => http.post('/auth/login').send({ username, password: 'wrong' })
-    expect(await atOnce(30, guess)).toEqual([...times(8, 401), ...times(22, 429)])
-    await setting.logIn(username).expect(429)
+    // Without a lock, which some of the eight would find.
+    const environment = { LOGIN_LIMIT_PER_MINUTE: '8', LOGIN_LOCK_AFTER: '1000' }
+    const http = supertest((await setting.another(environment)).app)
+    const guess = (password: string) => http.post('/auth/login').send({ username, password })
+    expect(await atOnce(30, () => guess('wrong'))).toEqual([...times(8, 401), ...times(22, 429)])
+    await guess(PASSWORD).expect(429)
   })
 
   it('survive a restart, and hold nothing that was typed', async () => {
