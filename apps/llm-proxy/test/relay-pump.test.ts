@@ -1,7 +1,6 @@
 import { PassThrough, Writable } from 'node:stream'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { pump } from '../src/relay/pump.ts'
-import type { Recipient } from '../src/relay/recipient.ts'
 
 const IDLE_MS = 500
 
@@ -9,17 +8,21 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 
 afterEach(() => void vi.useRealTimers())
 
 /** A reader that has room for one byte, and takes what it is given when `take` is called. */
-function reader(): { res: Recipient; take: () => void } {
+function reader(): { res: Writable; take: () => void } {
   let take: () => void = () => undefined
-  const writable = new Writable({
+  const res = new Writable({
     highWaterMark: 1,
     write: (_chunk, _encoding, taken) => void (take = taken),
   })
-  // What writes heads is not called here.
-  return { res: writable as unknown as Recipient, take: () => { take() } } // prettier-ignore
+  return {
+    res,
+    take: () => {
+      take()
+    },
+  }
 }
 
-const begin = (body: PassThrough, res: Recipient) =>
+const begin = (body: PassThrough, res: Writable) =>
   pump(body, res, {
     ...{ name: 'openai', idleMs: IDLE_MS, deadline: Date.now() + 100 * IDLE_MS },
     pass: (chunk) => chunk,

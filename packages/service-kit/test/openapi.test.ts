@@ -68,6 +68,10 @@ interface Document {
   components: { securitySchemes: Record<string, { type: string }>; schemas: Record<string, unknown> }
 }
 
+/** What is made of these routes. */
+const described = (...given: Parameters<typeof openApiDocument>): Document =>
+  openApiDocument(...given) as unknown as Document // its form is what the tests are about
+
 async function documentOf(): Promise<Document> {
   await using here = await stand(ROUTES)
   return (await ask(`${here.url}/openapi.json`)).body as unknown as Document // its form is what the tests are about
@@ -137,7 +141,7 @@ describe('the OpenAPI document', () => {
   })
 
   test('tells further places of a credential, only those there are, and what an answer is beside what its schema says', () => {
-    const document = openApiDocument({ name: 'x', version: '1' }, [
+    const document = described({ name: 'x', version: '1' }, [
       route('POST', '/models', {
         summary: 'Whole, or as a stream',
         auth: writer,
@@ -145,7 +149,7 @@ describe('the OpenAPI document', () => {
         describes: { schemes: ['googleApiKey', 'keyParameter'], answers: ['text/event-stream'] },
         handle: () => ({ n: 1 }),
       }),
-    ]) as unknown as Document // its form is what the tests are about
+    ])
     const { security, responses } = document.paths['/models']!.post!
     expect(security).toEqual([
       ...[{ bearer: ['things.write'] }, { apiKey: [] }, { googleApiKey: [] }, { keyParameter: [] }],
@@ -160,7 +164,7 @@ describe('the OpenAPI document', () => {
 
   test('tells the shape of errors on the paths of other protocols, headers that say something, and bodies that may be missing', () => {
     const loginOnly = { ...writer, apiKeys: false }
-    const document = openApiDocument({ name: 'x', version: '1', throttled: true }, [
+    const document = described({ name: 'x', version: '1', throttled: true }, [
       route('POST', '/oauth/token', {
         summary: 'Another protocol',
         auth: anybody,
@@ -175,7 +179,7 @@ describe('the OpenAPI document', () => {
         input: { body: z.object({ days: z.number().default(1) }) },
         handle: () => ({}),
       }),
-    ]) as unknown as Document // its form is what the tests are about
+    ])
     const { responses } = document.paths['/oauth/token']!.post!
     expect(Object.keys(responses['400']!.content ?? {})).toEqual(['application/json'])
     expect(responses['200']).toMatchObject({ headers: { 'X-User-ID': { description: 'The user' } } })
@@ -188,7 +192,7 @@ describe('the OpenAPI document', () => {
 
   test('tells bodies, answers and errors that are passed on unchecked, of which more members are no fault', () => {
     const error = { name: 'Fault', schema: z.object({ fault: z.string() }) }
-    const document = openApiDocument({ name: 'x', version: '1' }, [
+    const document = described({ name: 'x', version: '1' }, [
       route('ALL', '/elsewhere/*path', {
         summary: 'Passed on',
         auth: anybody,
@@ -197,7 +201,7 @@ describe('the OpenAPI document', () => {
         renderProblem: ({ title }) => ({ fault: title }),
         handle: () => ({}),
       }),
-    ]) as unknown as Document // its form is what the tests are about
+    ])
     const { get, post, delete: remove } = document.paths['/elsewhere/{path}']!
     expect(post?.requestBody).toMatchObject({
       ...{ required: true, content: { 'application/json': { schema: { required: ['n'] } } } },

@@ -11,7 +11,7 @@ const SMALL_BODY_BYTES = 64 * 1024
  * @throws Problem rate_limited
  */
 export async function admitted<T>(
-  meter: Meter,
+  meter: Pick<Meter, 'enter'>,
   { headers }: Pick<IncomingMessage, 'headers'>,
   principal: UserPrincipal,
   work: (hasEntered: boolean) => Promise<T>,

@@ -1,8 +1,7 @@
 import { once } from 'node:events'
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { DownstreamError } from '@waybill/http-client'
 import { asProblem, Problem } from '@waybill/service-kit'
-import type { Recipient } from './recipient.ts'
 
 export interface PumpOptions {
   /** What goes to the client for `chunk`, at once; undefined for nothing. What it throws ends the answer. */
@@ -22,7 +21,7 @@ export interface PumpOptions {
  */
 export async function pump(
   body: Readable,
-  res: Recipient,
+  res: Writable,
   { pass, idleMs, deadline, name }: PumpOptions,
 ): Promise<Problem | undefined> {
   return new Promise((resolve) => {
@@ -77,7 +76,7 @@ export async function pump(
 }
 
 /** Ends an answer so that it cannot pass for a whole one: `last` goes out if there is one, then the connection is cut. */
-export async function breakOff(res: Recipient, last: string | undefined, patienceMs: number): Promise<void> {
+export async function breakOff(res: Writable, last: string | undefined, patienceMs: number): Promise<void> {
   if (res.destroyed) return
   const closed = once(res, 'close')
   // A client that reads nothing does not get it either.
